@@ -1,0 +1,107 @@
+// The inventory's port: all that the rest of Slipway knows about storage. Writes are asynchronous and batched; a promise
+// that resolved means "on disk" (design §2 rows 15, 16). Nothing above this file knows SQL. Pure: types only.
+import type { Ipv4, Mac } from "./address.ts";
+import type { EventRecord, NewEvent } from "./event.ts";
+import type { Lease } from "./lease.ts";
+import type { Activity, BootChoice, Lifecycle, Machine, Role } from "./machine.ts";
+import type { BootAttempt, Ticket } from "./ticket.ts";
+
+/** Who did it: `uid 1000 (anna)`, `slipway` for the appliance itself, `machine 52:54:…` for an agent. */
+export type Actor = string;
+
+/** A machine as the wire shows it. An unknown MAC becomes a `discovered` machine. */
+export type Sighting = {
+  mac: Mac;
+  at: number;
+  uuid?: string;
+  serial?: string;
+  arch?: string;
+  firmware?: string;
+  interfaceName?: string;
+};
+
+/** What a person or the agent may change. `null` clears a field. */
+export type MachineChange = {
+  id: string;
+  name?: string | null;
+  role?: Role | null;
+  address?: Ipv4 | null;
+  boot?: BootChoice | null;
+  lifecycle?: Lifecycle;
+  macs?: readonly Mac[];
+  uuid?: string;
+  serial?: string;
+  arch?: string;
+  firmware?: string;
+  product?: string;
+  facts?: unknown;
+  installDisk?: string;
+  keyFingerprint?: string;
+  pairingCode?: string;
+};
+
+/** A machine that a person writes down before the wire has shown it. */
+export type NewMachine = Omit<MachineChange, "id"> & { macs: readonly Mac[] };
+
+export type AuditEntry = {
+  seq: number;
+  at: string;
+  actor: Actor;
+  action: string;
+  target: string;
+  detail: string;
+  /** SHA-256 over the previous hash and this entry, hex. */
+  hash: string;
+};
+
+export type EventQuery = { mac?: Mac; machineId?: string; afterSeq?: number; limit?: number };
+export type LogLine = { at: number; mac: Mac; source: "kernel" | "agent"; text: string };
+
+export interface Inventory {
+  // machines
+  findMachineByMac(mac: Mac): Promise<Machine | undefined>;
+  findMachineById(id: string): Promise<Machine | undefined>;
+  listMachines(): Promise<Machine[]>;
+  /** Finds the machine by MAC, else by a trustworthy UUID, else creates it as `discovered` (with its event). */
+  sightMachine(sighting: Sighting): Promise<Machine>;
+  /** All or none: faults (CONFLICT, BAD_TRANSITION, NOT_FOUND) throw and nothing is written. Audited, with `changed`/`approved` events. */
+  changeMachines(creations: readonly NewMachine[], changes: readonly MachineChange[], actor: Actor): Promise<Machine[]>;
+  deleteMachines(ids: readonly string[], actor: Actor): Promise<void>;
+  /** An illegal move is not written; the promise says whether it was. */
+  moveActivity(id: string, to: Activity, reason?: string): Promise<boolean>;
+  /** Called after each commit that changed machines. Returns the way to stop. */
+  watchMachines(listener: (machines: readonly Machine[], deletedIds: readonly string[]) => void): () => void;
+
+  // leases
+  listLeases(): Promise<Lease[]>;
+  saveLeases(leases: readonly Lease[]): Promise<void>;
+
+  // boot attempts and tickets
+  saveAttempt(attempt: BootAttempt, ticket?: Ticket): Promise<void>;
+  findAttempt(id: string): Promise<BootAttempt | undefined>;
+  findTicket(id: string): Promise<Ticket | undefined>;
+  findTicketByTokenHash(hash: string): Promise<Ticket | undefined>;
+  /** Writes `to` only while the stored ticket still equals `from` in every field: false means another was faster. */
+  replaceTicket(from: Ticket, to: Ticket): Promise<boolean>;
+  /** Certificate fingerprints that are no longer good. */
+  revokeKey(fingerprint: string, machineId: string, reason: string): Promise<void>;
+  isKeyRevoked(fingerprint: string): Promise<boolean>;
+
+  // events, log lines, audit
+  recordEvents(events: readonly NewEvent[]): Promise<void>;
+  listEvents(query: EventQuery): Promise<EventRecord[]>;
+  watchEvents(listener: (events: readonly EventRecord[]) => void): () => void;
+  /** Never waits, never syncs; drops the oldest when it cannot keep up, and one event says how many. */
+  appendLogLines(lines: readonly LogLine[]): void;
+  listLogLines(query: { mac?: Mac; limit?: number }): Promise<LogLine[]>;
+  listAudit(query: { afterSeq?: number; limit?: number }): Promise<AuditEntry[]>;
+  /** Sequence number of the first entry whose hash does not fit, or undefined. */
+  checkAudit(): Promise<number | undefined>;
+
+  // small durable facts (remembered DHCP mode, verified assets)
+  readMark(name: string): Promise<string | undefined>;
+  writeMark(name: string, value: string): Promise<void>;
+
+  /** Writes what is queued, then closes. */
+  close(): Promise<void>;
+}
