@@ -4,7 +4,11 @@ import type { BootClient } from "./client.ts";
 import { ENTRY_PATH, httpLoaderPath, type LoaderName, loaderPath } from "./paths.ts";
 
 /** `file` goes into `file`/67; `none` is an outcome with a reason that people see. */
-export type BootFile = { kind: "tftp"; file: string } | { kind: "url"; file: string } | { kind: "pi" } | { kind: "none"; reason: string };
+export type BootFile =
+  | { kind: "tftp"; file: string }
+  | { kind: "url"; file: string }
+  | { kind: "pi" }
+  | { kind: "none"; reason: string };
 
 /** Firmware and architecture → loader. What is not here has no loader (pxe.md 2.2). */
 const LOADER_OF: Record<string, LoaderName> = {
@@ -28,7 +32,8 @@ export function chooseBootFile(client: BootClient, mac: Mac, at: { ip: Ipv4; htt
   if (client.kind === "raspberry-pi") return { kind: "pi" };
   if (client.kind === "ipxe" && client.hasHttp !== false) return { kind: "url", file: base + ENTRY_PATH };
   const loader = loaderFor(client);
-  if (client.kind === "uboot") return none(client, "U-Boot needs a PXELINUX-style tree, which this version does not serve");
+  if (client.kind === "uboot")
+    return none(client, "U-Boot needs a PXELINUX-style tree, which this version does not serve");
   if (loader === undefined) return none(client, "there is no loader or OS for this kind of machine");
   // An iPXE without HTTP (VirtualBox, FlexBoot, old undionly) is given a full one, once: reply.ts guards the loop.
   if (client.kind === "http") return { kind: "url", file: base + httpLoaderPath(loader, mac) };
