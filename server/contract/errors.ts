@@ -27,6 +27,12 @@ export const ERRORS = {
     exit: 1,
     remedy: "Nothing to do on the server; attach the packet to a bug report.",
   },
+  DOES_NOT_FIT: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 1,
+    remedy: "Shorten the value that the message names (domain, dns, ntp, host name) in slipway.yaml or the inventory.",
+  },
   BAD_REQUEST: {
     status: 400,
     grpc: "INVALID_ARGUMENT",
@@ -96,6 +102,25 @@ export const ERRORS = {
     exit: 3,
     remedy: "Restore the newest copy from dataDir/backup, or move the file away to start with an empty inventory.",
   },
+  DATABASE_NEWER: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 3,
+    remedy:
+      "Install the version of Slipway that wrote it, or put back the copy that was made before the upgrade (dataDir/backup).",
+  },
+  DATA_DIR_IN_USE: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 3,
+    remedy: "Stop the other appliance, or give this one a dataDir of its own (slipway.yaml).",
+  },
+  DISK_FAILED: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 3,
+    remedy: "Look at the kernel's log (`dmesg`): the disk that holds dataDir is failing, or was unplugged.",
+  },
   IDENTITY_MISSING: {
     status: 500,
     grpc: "INTERNAL",
@@ -109,6 +134,13 @@ export const ERRORS = {
     exit: 3,
     remedy:
       "This identity does not open what is sealed in dataDir: put the right one back; docs/recover-the-identity.md.",
+  },
+  AUDIT_DAMAGED: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 3,
+    remedy:
+      "Somebody changed the log outside Slipway: keep dataDir as it is, copy it, and compare it with an earlier copy.",
   },
   ASSET_DAMAGED: { status: 500, grpc: "INTERNAL", exit: 3, remedy: "Run `npm run assets` to build the file again." },
   ASSET_MISSING: { status: 404, grpc: "NOT_FOUND", exit: 3, remedy: "Run `npm run assets` to build what is missing." },
@@ -154,14 +186,24 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** One of several faults found at once: where (`slipway.yaml:12:9: http.port`, `rows.3.role`) and what. */
+export type Fault = { at: string; message: string };
+
 /** A fault with code, cause and remedy. The message names the thing, the value and what was expected. */
 export class SlipwayError extends Error {
   override name = "SlipwayError";
   readonly code: ErrorCode;
   readonly remedy: string;
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; remedy?: string }) {
+  /** All faults when the input had several; the message holds them too, one a line. */
+  readonly faults: readonly Fault[];
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; remedy?: string; faults?: readonly Fault[] },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.remedy = options?.remedy ?? ERRORS[code].remedy;
+    this.faults = options?.faults ?? [];
   }
 }
