@@ -1,0 +1,227 @@
+import { renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { AssetStore, ImagePart } from "../../boot-assets/store.ts";
+import { assetFolder, pattern, sha256, writeImage, writeLoaders } from "./asset-folder.ts";
+
+let folder: ReturnType<typeof assetFolder>;
+let store: AssetStore | undefined;
+beforeEach(() => {
+  folder = assetFolder();
+});
+afterEach(async () => {
+  await store?.close();
+  folder.remove();
+});
+
+async function bytesOf(id: string, part: ImagePart, start = 0, end?: number): Promise<Buffer> {
+  const opened = await store!.openPart(id, part);
+  return buffer(opened!.read(start, end ?? opened!.bytes));
+}
+
+test.each([
+  { name: "from RAM", cacheBytes: 64_000_000 },
+  { name: "from disk, when the image is larger than the budget", cacheBytes: 1_000_000 },
+])("openPart streams each part $name", async ({ cacheBytes }) => {
+  const { manifest, uki } = writeImage(folder.dir);
+  store = await folder.open(cacheBytes);
+  for (const part of ["kernel", "initrd"] as const) {
+    const { offset, bytes } = manifest[part];
+    const found = await bytesOf(manifest.id, part);
+    expect(found.equals(uki.subarray(offset, offset + bytes))).toBe(true);
+    expect(sha256(found)).toBe((await store.openPart(manifest.id, part))!.sha256);
+    expect((await bytesOf(manifest.id, part, 7, 9)).equals(uki.subarray(offset + 7, offset + 9))).toBe(true);
+    expect(await bytesOf(manifest.id, part, 5, 5)).toHaveLength(0);
+  }
+  expect((await bytesOf(manifest.id, "uki")).equals(uki)).toBe(true);
+  const expected = cacheBytes > uki.length ? uki.length : 0;
+  expect(store.status().cache).toEqual({ usedBytes: expected, budgetBytes: cacheBytes });
+});
+
+test("many first readers share one copy in RAM", async () => {
+  const { manifest, uki } = writeImage(folder.dir);
+  store = await folder.open();
+  const all = await Promise.all(Array.from({ length: 40 }, () => bytesOf(manifest.id, "uki")));
+  expect(all.every((one) => one.equals(uki))).toBe(true);
+  expect(store.status().cache.usedBytes).toBe(uki.length);
+});
+
+test("the budget holds for two images, and what is being sent stays", async () => {
+  const one = writeImage(folder.dir, { arch: "amd64", seed: 1 });
+  const two = writeImage(folder.dir, { arch: "arm64", seed: 2 });
+  store = await folder.open(4_000_000);
+  const open = (await store.openPart(one.manifest.id, "uki"))!;
+  const reading = open.read(0, open.bytes);
+  reading.read(0);
+  expect((await bytesOf(two.manifest.id, "uki")).equals(two.uki)).toBe(true);
+  expect(store.status().cache.usedBytes).toBe(one.uki.length);
+  expect((await buffer(reading)).equals(one.uki)).toBe(true);
+  await bytesOf(two.manifest.id, "uki");
+  expect(store.status().cache.usedBytes).toBe(two.uki.length);
+});
+
+test("a verified image is not hashed again by the next store, until it changes", async () => {
+  const { manifest, folder: place } = writeImage(folder.dir);
+  store = await folder.open();
+  expect(store.status().images[0]!.state).toBe("unverified");
+  await store.settled();
+  expect(store.status().images[0]!.state).toBe("verified");
+  await store.close();
+  store = await folder.open();
+  expect(store.status().images[0]!.state).toBe("verified");
+  await store.close();
+  utimesSync(join(place, "slipway.uki.efi"), 1, 1);
+  store = await folder.open();
+  expect(store.status().images[0]!.state).toBe("unverified");
+  await bytesOf(manifest.id, "kernel");
+  expect(store.status().images[0]!.state).toBe("verified");
+});
+
+const DAMAGE = [
+  {
+    name: "a flipped byte",
+    says: "SHA-256 of its uki is",
+    break: (path: string, uki: Buffer) => writeFileSync(path, flip(uki)),
+  },
+  {
+    name: "a short file",
+    says: "it has 2999999 bytes, the manifest says 3000000",
+    break: (path: string) => truncateSync(path, 2_999_999),
+  },
+  { name: "an empty file", says: "it has 0 bytes", break: (path: string) => truncateSync(path, 0) },
+];
+const flip = (uki: Buffer) => {
+  const copy = Buffer.from(uki);
+  copy[2_500_000]! ^= 1;
+  return copy;
+};
+
+for (const { name, says, break: damage } of DAMAGE) {
+  test(`${name} is an event and a fault, and no byte is served`, async () => {
+    const { manifest, uki, folder: place } = writeImage(folder.dir);
+    damage(join(place, "slipway.uki.efi"), uki);
+    store = await folder.open();
+    await expect(store.openPart(manifest.id, "kernel")).rejects.toMatchObject({
+      code: "ASSET_DAMAGED",
+      message: expect.stringContaining(says),
+      remedy: expect.stringContaining("npm run assets"),
+    });
+    await store.settled();
+    expect(folder.events).toHaveLength(1);
+    expect(folder.events[0]).toMatchObject({
+      kind: "asset-damaged",
+      detail: { reason: expect.stringContaining(says) },
+    });
+    expect(store.find({ arch: "amd64" })).toBeUndefined();
+    expect(store.status().images[0]).toMatchObject({ state: "damaged", reason: expect.stringContaining(says) });
+  });
+}
+
+test("an image that was damaged after it was verified and cached is not served", async () => {
+  const { manifest, uki, folder: place } = writeImage(folder.dir);
+  store = await folder.open();
+  await bytesOf(manifest.id, "kernel");
+  writeFileSync(join(place, "slipway.uki.efi"), flip(uki));
+  await expect(store.openPart(manifest.id, "kernel")).rejects.toMatchObject({ code: "ASSET_DAMAGED" });
+  await store.rescan();
+  await expect(store.openPart(manifest.id, "kernel")).rejects.toMatchObject({ code: "ASSET_DAMAGED" });
+  expect(store.status().cache.usedBytes).toBe(0);
+  writeFileSync(join(place, "slipway.uki.efi"), uki);
+  await store.rescan();
+  expect((await bytesOf(manifest.id, "uki")).equals(uki)).toBe(true);
+});
+
+test("a wrong digest of a part is found, not only one of the whole", async () => {
+  const { manifest, folder: place } = writeImage(folder.dir);
+  const wrong = { ...manifest, kernel: { ...manifest.kernel, offset: manifest.kernel.offset + 1 } };
+  writeFileSync(join(place, "manifest.json"), JSON.stringify(wrong));
+  store = await folder.open();
+  await expect(store.openPart(manifest.id, "initrd")).rejects.toThrowError("SHA-256 of its kernel is");
+});
+
+test("a new image appears, and the old one can still be read by those who have its id", async () => {
+  const old = writeImage(folder.dir, { version: "1.0.0", seed: 1 });
+  store = await folder.open();
+  const half = (await store.openPart(old.manifest.id, "uki"))!.read(0, old.uki.length);
+  renameSync(old.folder, `${old.folder}.old`);
+  rmSync(join(`${old.folder}.old`, "manifest.json"));
+  const next = writeImage(folder.dir, { version: "1.1.0", seed: 2 });
+  await store.rescan();
+  rmSync(`${old.folder}.old`, { recursive: true });
+  expect(store.find({ arch: "amd64" })).toMatchObject({ version: "1.1.0", id: next.manifest.id });
+  expect(store.list()).toHaveLength(1);
+  expect((await buffer(half)).equals(old.uki)).toBe(true);
+  expect((await bytesOf(old.manifest.id, "kernel")).equals(old.uki.subarray(100, 1_000_100))).toBe(true);
+  expect((await bytesOf(next.manifest.id, "uki")).equals(next.uki)).toBe(true);
+});
+
+test("a replaced image is closed after a quarter of an hour", async () => {
+  const old = writeImage(folder.dir, { seed: 1 });
+  store = await folder.open();
+  writeImage(folder.dir, { seed: 2, version: "2.0.0" });
+  await store.rescan();
+  expect(await store.openPart(old.manifest.id, "kernel").catch((error) => error.code)).toBe("ASSET_DAMAGED");
+  const later = Date.now() + 15 * 60_000;
+  vi.spyOn(Date, "now").mockReturnValue(later);
+  await store.rescan();
+  vi.restoreAllMocks();
+  expect(await store.openPart(old.manifest.id, "kernel")).toBeUndefined();
+});
+
+test("an unknown id is an outcome, not a fault", async () => {
+  store = await folder.open();
+  expect(await store.openPart("nothing", "kernel")).toBeUndefined();
+  expect(store.list()).toEqual([]);
+});
+
+test("openLoader gives verified bytes, in any case of letters", async () => {
+  const contents = writeLoaders(folder.dir);
+  store = await folder.open();
+  for (const [path, bytes] of Object.entries(contents)) {
+    expect(store.openLoader(path)!.contents.equals(bytes)).toBe(true);
+    expect(store.openLoader(path.toUpperCase())!.sha256).toBe(sha256(bytes));
+  }
+  expect(store.openLoader("bios/nothing")).toBeUndefined();
+  expect(store.openLoader("../images/x")).toBeUndefined();
+});
+
+test("a damaged and a missing loader are told once and refused; a repaired one is served", async () => {
+  const contents = writeLoaders(folder.dir);
+  writeFileSync(join(folder.dir, "ipxe/bios/undionly.kpxe"), pattern(70_001, 9));
+  rmSync(join(folder.dir, "ipxe/arm64/ipxe-arm64.efi"));
+  store = await folder.open();
+  expect(() => store!.openLoader("bios/undionly.kpxe")).toThrowError("ipxe.json says");
+  expect(() => store!.openLoader("arm64/ipxe-arm64.efi")).toThrowError("is not there");
+  expect(store.openLoader("x86_64/snponly.efi")).toBeDefined();
+  await store.rescan();
+  expect(folder.events).toHaveLength(1);
+  expect(folder.lines.filter((line) => line.includes("ipxe"))).toHaveLength(2);
+  writeFileSync(join(folder.dir, "ipxe/bios/undionly.kpxe"), contents["bios/undionly.kpxe"]!);
+  await store.rescan();
+  expect(store.openLoader("bios/undionly.kpxe")!.contents.equals(contents["bios/undionly.kpxe"]!)).toBe(true);
+});
+
+test("a missing asset directory is told with its remedy, and files that appear are seen", async () => {
+  store = await folder.open();
+  expect(store.status().faults).toMatchObject([{ remedy: expect.stringContaining("npm run assets") }]);
+  expect(folder.events).toEqual([]);
+  writeLoaders(folder.dir);
+  const { manifest } = writeImage(folder.dir);
+  await store.rescan();
+  expect(store.status().faults).toEqual([]);
+  expect(store.find({ arch: "amd64" })!.id).toBe(manifest.id);
+  expect(store.openLoader("bios/undionly.kpxe")).toBeDefined();
+});
+
+test("a manifest that cannot be read, or lists a file that is absent, is a fault with its place", async () => {
+  const { folder: place } = writeImage(folder.dir);
+  writeFileSync(join(place, "manifest.json"), "{");
+  const other = writeImage(folder.dir, { arch: "arm64" });
+  rmSync(join(other.folder, "slipway.uki.efi"));
+  store = await folder.open();
+  const reasons = store.status().faults.map((fault) => fault.reason);
+  expect(reasons[0]).toContain("amd64-base/manifest.json is not JSON");
+  expect(reasons[1]).toContain("slipway.uki.efi is not there");
+  expect(store.list()).toEqual([]);
+});
