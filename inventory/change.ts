@@ -1,0 +1,95 @@
+// What a change does to a machine, and its plain words for the timeline and the audit log. Called by
+// change-machines.ts inside a transaction; uniqueness is checked there. Pure.
+import { SlipwayError } from "../server/contract/errors.ts";
+import type { Mac } from "./address.ts";
+import { assertLifecycle, type Machine } from "./machine.ts";
+import type { Actor, MachineChange } from "./port.ts";
+import { trustworthyUuid } from "./uuid.ts";
+
+/** Fields copied as they are; `facts` is too long for a sentence, so only that it changed is said. */
+const PLAIN = [
+  "name",
+  "role",
+  "address",
+  "boot",
+  "serial",
+  "arch",
+  "firmware",
+  "product",
+  "installDisk",
+  "keyFingerprint",
+  "pairingCode",
+] as const satisfies readonly (keyof MachineChange & keyof Machine)[];
+/** Said as "changed" without the value: the pairing code is for the machine's own screen. */
+const UNSPOKEN: ReadonlySet<string> = new Set(["pairingCode"]);
+
+export type ChangedMachine = { before: Machine; after: Machine; what: string[]; isApproval: boolean };
+
+const quote = (value: unknown): string => (value === undefined ? "nothing" : String(value));
+
+/** How people know a machine: `rack1-a (52:54:00:12:34:56)`. */
+export function nameOf(machine: Pick<Machine, "name" | "macs">): string {
+  return machine.name === undefined ? (machine.macs[0] ?? "?") : `${machine.name} (${machine.macs[0]})`;
+}
+
+function changePlain(after: Machine, change: Partial<MachineChange>, what: string[]): void {
+  const fields = after as Record<string, unknown>;
+  for (const key of PLAIN) {
+    const wanted = change[key];
+    const value = wanted === null ? undefined : wanted;
+    if (wanted === undefined || value === fields[key]) continue;
+    what.push(UNSPOKEN.has(key) ? `${key} changed` : `${key} ${quote(fields[key])} → ${quote(value)}`);
+    if (value === undefined) delete fields[key];
+    else fields[key] = value;
+  }
+}
+
+function changeMacs(after: Machine, wanted: readonly Mac[] | undefined, what: string[]): void {
+  const macs = [...new Set(wanted ?? after.macs)];
+  if (macs.length === 0) {
+    throw new SlipwayError("BAD_REQUEST", `machine ${nameOf(after)}: its list of MACs is empty, one is needed`);
+  }
+  if (macs.join() === after.macs.join()) return;
+  what.push(`macs ${after.macs.join(" ")} → ${macs.join(" ")}`);
+  after.macs = macs;
+}
+
+function changeLifecycle(after: Machine, change: Partial<MachineChange>, actor: Actor, at: string): string[] {
+  const from = after.lifecycle;
+  const to = change.lifecycle;
+  if (to === undefined || to === from) return [];
+  assertLifecycle(from, to);
+  after.lifecycle = to;
+  if (to === "approved") Object.assign(after, { approvedAt: at, approvedBy: actor });
+  if (to === "discovered") {
+    delete after.approvedAt;
+    delete after.approvedBy;
+  }
+  return [`lifecycle ${from} → ${to}`];
+}
+
+/**
+ * Applies a change to a machine.
+ * @param before not changed.
+ * @param at ISO-8601 UTC; becomes `approvedAt` when the change approves.
+ * @returns the machine afterwards; `what` is empty when the change changes nothing.
+ * @throws BAD_TRANSITION for a lifecycle that may not follow; BAD_REQUEST for an empty list of MACs.
+ */
+export function applyChange(before: Machine, change: Partial<MachineChange>, actor: Actor, at: string): ChangedMachine {
+  const after: Machine = { ...before };
+  const what: string[] = [];
+  changeMacs(after, change.macs, what);
+  changePlain(after, change, what);
+  // A board that reports "Not Settable" must still be able to enrol: what is no identity is left out, not refused.
+  const uuid = trustworthyUuid(change.uuid);
+  if (uuid !== undefined && uuid !== after.uuid) {
+    what.push(`uuid ${quote(after.uuid)} → ${uuid}`);
+    after.uuid = uuid;
+  }
+  if (change.facts !== undefined && JSON.stringify(change.facts) !== JSON.stringify(after.facts)) {
+    what.push("facts changed");
+    after.facts = change.facts;
+  }
+  what.push(...changeLifecycle(after, change, actor, at));
+  return { before, after, what, isApproval: before.lifecycle !== "approved" && after.lifecycle === "approved" };
+}

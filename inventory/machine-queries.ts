@@ -1,0 +1,103 @@
+// All SQL about machines and their MACs. Called by store.ts for reads, by sight-machine.ts and change-machines.ts inside
+// a transaction. Rules are elsewhere: here rows become machines and machines rows.
+import type { Database } from "better-sqlite3";
+import type { Ipv4, Mac } from "./address.ts";
+import type { Machine } from "./machine.ts";
+
+type Row = { [column: string]: string | null };
+
+/** Column → field; `macs` and `facts` are apart because they are no plain text. */
+const FIELDS = {
+  id: "id",
+  uuid: "uuid",
+  serial: "serial",
+  name: "name",
+  role: "role",
+  address: "address",
+  boot: "boot",
+  lifecycle: "lifecycle",
+  activity: "activity",
+  activity_reason: "activityReason",
+  arch: "arch",
+  firmware: "firmware",
+  product: "product",
+  install_disk: "installDisk",
+  key_fingerprint: "keyFingerprint",
+  pairing_code: "pairingCode",
+  created_at: "createdAt",
+  seen_at: "seenAt",
+  approved_at: "approvedAt",
+  approved_by: "approvedBy",
+} as const satisfies Record<string, keyof Machine>;
+const COLUMNS = [...Object.keys(FIELDS), "facts"];
+
+function machineOf(row: Row): Machine {
+  const machine: Record<string, unknown> = { macs: JSON.parse(row.macs!) };
+  for (const [column, field] of Object.entries(FIELDS)) {
+    const value = row[column];
+    if (value !== null) machine[field] = value;
+  }
+  if (row.facts !== null) machine.facts = JSON.parse(row.facts!);
+  // A machine that a person wrote down and the wire has not shown yet.
+  machine.seenAt ??= machine.createdAt;
+  return machine as Machine;
+}
+
+function rowOf(machine: Machine, isSeen: boolean): Row {
+  const row: Row = { facts: machine.facts === undefined ? null : JSON.stringify(machine.facts) };
+  for (const [column, field] of Object.entries(FIELDS)) row[column] = (machine[field] as string | undefined) ?? null;
+  if (!isSeen) row.seen_at = null;
+  return row;
+}
+
+const SELECT = `SELECT machines.*, (SELECT json_group_array(mac) FROM
+    (SELECT mac FROM macs WHERE machine_id = machines.id ORDER BY position)) AS macs FROM machines`;
+
+export type MachineQueries = ReturnType<typeof machineQueries>;
+
+export function machineQueries(db: Database) {
+  const byId = db.prepare<[string], Row>(`${SELECT} WHERE id = ?`);
+  const byMac = db.prepare<[Mac], Row>(`${SELECT} WHERE id = (SELECT machine_id FROM macs WHERE mac = ?)`);
+  const byUuid = db.prepare<[string, string], Row>(`${SELECT} WHERE uuid IN (?, ?) ORDER BY created_at, id`);
+  const byName = db.prepare<[string], Row>(`${SELECT} WHERE name = ?`);
+  const byAddress = db.prepare<[Ipv4], Row>(`${SELECT} WHERE address = ?`);
+  const all = db.prepare<[], Row>(`${SELECT} ORDER BY created_at, id`);
+  const seen = db.prepare<[string], { seen: number }>("SELECT seen_at IS NOT NULL AS seen FROM machines WHERE id = ?");
+  const upsert = db.prepare<[Row]>(
+    `INSERT INTO machines (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((c) => `@${c}`).join(", ")})
+     ON CONFLICT (id) DO UPDATE SET ${COLUMNS.map((c) => `${c} = excluded.${c}`).join(", ")}`,
+  );
+  const vacate = db.prepare<[string]>("UPDATE machines SET name = NULL, address = NULL WHERE id = ?");
+  const dropMacs = db.prepare<[string]>("DELETE FROM macs WHERE machine_id = ?");
+  const addMac = db.prepare<[Mac, string, number]>("INSERT INTO macs (mac, machine_id, position) VALUES (?, ?, ?)");
+  const remove = db.prepare<[string]>("DELETE FROM machines WHERE id = ?");
+  const setActivity = db.prepare<[string, string | null, string]>(
+    "UPDATE machines SET activity = ?, activity_reason = ? WHERE id = ?",
+  );
+  const one = (row: Row | undefined) => (row === undefined ? undefined : machineOf(row));
+
+  return {
+    findById: (id: string) => one(byId.get(id)),
+    findByMac: (mac: Mac) => one(byMac.get(mac)),
+    /** In either byte order; more than one means that the boards share a UUID, and it names none of them. */
+    listByUuid: (uuid: string, swapped: string) => byUuid.all(uuid, swapped).map(machineOf),
+    findByName: (name: string) => one(byName.get(name)),
+    findByAddress: (address: Ipv4) => one(byAddress.get(address)),
+    list: () => all.all().map(machineOf),
+    isSeen: (id: string) => seen.get(id)?.seen === 1,
+    /** Frees name, address and MACs, so that machines of one change may swap them. */
+    vacate: (id: string) => {
+      vacate.run(id);
+      dropMacs.run(id);
+    },
+    /** @param isSeen whether the wire has shown it; else `seenAt` is not stored. */
+    save: (machine: Machine, isSeen: boolean) => {
+      upsert.run(rowOf(machine, isSeen));
+      dropMacs.run(machine.id);
+      for (const [position, mac] of machine.macs.entries()) addMac.run(mac, machine.id, position);
+    },
+    saveActivity: (id: string, activity: string, reason: string | undefined) =>
+      setActivity.run(activity, reason ?? null, id),
+    delete: (id: string) => remove.run(id),
+  };
+}
