@@ -4,6 +4,7 @@
 import {
   address,
   domain,
+  durationMs,
   durationSeconds,
   flag,
   groupName,
@@ -61,14 +62,14 @@ export const SETTINGS = {
     example: "slipway",
     doc: "The group that may use the admin socket, and with it everything. Default: the group of the user who starts the appliance (under sudo: who called it).",
   }),
-  "retention.eventsSeconds": setting({
+  "retention.eventsMs": setting({
     key: "retention.events",
-    parse: durationSeconds("1h", "5200w"),
+    parse: durationMs("1h", "5200w"),
     otherwise: "90d",
     example: "30d",
     doc: "How long the events of machines are kept.",
   }),
-  "retention.logsBytes": setting({
+  "retention.logBytes": setting({
     key: "retention.logs",
     parse: sizeBytes("1MiB", "1TiB"),
     otherwise: "256MiB",

@@ -59,6 +59,14 @@ export const durationSeconds =
       ? value(seconds)
       : fault(`a duration from ${least} to ${most}, a whole number with s, m, h, d or w such as 1h`);
   };
+/** The same in milliseconds. */
+export const durationMs = (least: string, most: string): Parse<number> => {
+  const parse = durationSeconds(least, most);
+  return (raw) => {
+    const parsed = parse(raw);
+    return parsed.kind === "value" ? value(parsed.value * 1000) : parsed;
+  };
+};
 const secondsOf = (raw: unknown): number | undefined => {
   const [, number, unit] = /^(\d{1,9})([smhdw])$/.exec(String(raw)) ?? [];
   return unit === undefined ? undefined : Number(number) * UNIT_SECONDS[unit]!;

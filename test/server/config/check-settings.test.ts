@@ -22,7 +22,7 @@ const DEFAULTS = {
   dataDir: "/srv/data",
   identity: "/srv/.config/slipway/identity.age",
   adminGroup: undefined,
-  retention: { eventsSeconds: 90 * 86_400, logsBytes: 256 * 2 ** 20 },
+  retention: { eventsMs: 90 * 86_400_000, logBytes: 256 * 2 ** 20 },
   log: { level: "info", format: "pretty" },
   http: { port: 8080 },
   grpc: { port: 8443 },
