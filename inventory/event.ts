@@ -86,6 +86,11 @@ export const EVENTS = {
     level: "info",
     say: (d) => `has ${d.file}: ${bytes(d.bytes)} in ${seconds(d.ms)}${rate(d)}`,
   },
+  "tftp-stopped": {
+    phase: "loader",
+    level: "info",
+    say: (d) => `stopped reading ${d.file} after ${bytes(d.bytes)}, as firmware does when it knows enough`,
+  },
   "tftp-missing": { phase: "loader", level: "info", say: (d) => `asked for ${d.file}, which is not here` },
   "tftp-failed": { phase: "loader", level: "warning", say: (d) => `did not get ${d.file}: ${d.reason}` },
   // HTTP
@@ -130,6 +135,11 @@ export const EVENTS = {
     phase: "agent",
     level: "notice",
     say: () => "an earlier certificate of this machine is no longer valid",
+  },
+  "mac-conflict": {
+    phase: "agent",
+    level: "warning",
+    say: (d) => `has the network card ${d.mac}, which the inventory gives to ${d.other}`,
   },
   waiting: { phase: "agent", level: "notice", say: (d) => `waits: ${d.reason}` },
   "agent-progress": { phase: "agent", level: "info", say: (d) => `${d.step}${d.text ? `: ${d.text}` : ""}` },
