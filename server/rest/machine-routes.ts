@@ -1,0 +1,194 @@
+// /v1/machines/…: list, get, set, approve, retire, delete, import, export. Thin: the plans are pure (plan-set.ts,
+// plan-import.ts), the inventory writes all of a plan or nothing, with its audit entry.
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { parseCidr } from "../../inventory/address.ts";
+import type { Lease } from "../../inventory/lease.ts";
+import type { Machine } from "../../inventory/machine.ts";
+import { SlipwayError } from "../contract/errors.ts";
+import type { AdminDeps } from "./app.ts";
+import type { Facts, FieldFault } from "./check-fields.ts";
+import { findMachine } from "./find-machine.ts";
+import { formatCsv } from "./machine-csv.ts";
+import { formatDocuments } from "./machine-document.ts";
+import { planImport } from "./plan-import.ts";
+import { knownMachines, planMove, planSet } from "./plan-set.ts";
+import { raiseFaults } from "./raise-faults.ts";
+import {
+  ERROR_BODY,
+  IMPORT_BODY,
+  IMPORT_RESULT,
+  MACHINE,
+  MACHINE_QUERY,
+  MACHINES,
+  type MachineView,
+  REFS_BODY,
+  SET_BODY,
+  UNDO_BODY,
+} from "./schema.ts";
+
+const FAULTS = { "4xx": ERROR_BODY, "5xx": ERROR_BODY };
+
+/** The machine with the address it has now. `facts` are long: only {@link getMachineView} keeps them. */
+function viewOf(machine: Machine, leases: readonly Lease[], nowSeconds: number): MachineView {
+  const lease = leases.find((l) => l.state === "bound" && l.expiresAt > nowSeconds && machine.macs.includes(l.mac));
+  const { facts: _, ...rest } = machine;
+  return { ...rest, ...(lease ? { leasedAddress: lease.address } : {}) };
+}
+
+export function addMachineRoutes(app: FastifyInstance, deps: AdminDeps): void {
+  addReadingRoutes(app, deps);
+  addWritingRoutes(app, deps);
+  addImportRoute(app, deps);
+}
+
+async function listViews({ inventory, now }: AdminDeps): Promise<MachineView[]> {
+  const [machines, leases] = await Promise.all([inventory.listMachines(), inventory.listLeases()]);
+  return machines.map((m) => viewOf(m, leases, now() / 1000));
+}
+
+function addReadingRoutes(app: FastifyInstance, deps: AdminDeps): void {
+  const { inventory, now } = deps;
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  routes.get(
+    "/v1/machines/list",
+    { schema: { summary: "All machines", response: { 200: MACHINES, ...FAULTS } } },
+    async () => ({ machines: await listViews(deps) }),
+  );
+  routes.get(
+    "/v1/machines/get",
+    {
+      schema: {
+        summary: "One machine with all that is known",
+        querystring: MACHINE_QUERY,
+        response: { 200: MACHINE, ...FAULTS },
+      },
+    },
+    async ({ query }) => {
+      const machine = await getMachine(deps, query.machine);
+      return { ...viewOf(machine, await inventory.listLeases(), now() / 1000), facts: machine.facts };
+    },
+  );
+  routes.get(
+    "/v1/machines/export",
+    {
+      schema: {
+        summary: "All machines as a file: a stream of Machine documents, or CSV; `import` reads both back",
+        querystring: z.object({ format: z.enum(["yaml", "csv"]).default("yaml") }),
+        response: { 200: z.string(), ...FAULTS },
+      },
+    },
+    async ({ query }, reply) => {
+      const views = await listViews(deps);
+      reply.type(query.format === "csv" ? "text/csv; charset=utf-8" : "application/yaml; charset=utf-8");
+      return reply.serializer(String).send(query.format === "csv" ? formatCsv(views) : formatDocuments(views));
+    },
+  );
+}
+
+function addWritingRoutes(app: FastifyInstance, deps: AdminDeps): void {
+  const { inventory } = deps;
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  const answer = (machines: readonly Machine[]) => ({ machines: machines.map((m) => viewOf(m, [], 0)) });
+
+  routes.post(
+    "/v1/machines/set",
+    {
+      schema: {
+        summary: "Change fields of machines, all or none",
+        body: SET_BODY,
+        response: { 200: MACHINES, ...FAULTS },
+      },
+    },
+    async (request) => {
+      const actor = deps.actorOf(request);
+      const { creations, changes } = planSet(request.body, await gatherFacts(deps, request.body.set.address != null));
+      return answer(await inventory.changeMachines(creations, changes, actor));
+    },
+  );
+  const MOVES = {
+    approve: { to: "approved", summary: "Approve machines, all or none: they may install" },
+    retire: { to: "retired", summary: "Retire machines, all or none: they go on to their disk and get nothing else" },
+  } as const;
+  for (const [verb, { to, summary }] of Object.entries(MOVES)) {
+    routes.post(
+      `/v1/machines/${verb}`,
+      { schema: { summary, body: UNDO_BODY, response: { 200: MACHINES, ...FAULTS } } },
+      async (request) => {
+        const actor = deps.actorOf(request);
+        const target = request.body.undo === true ? "discovered" : to;
+        const changes = planMove(request.body.machines, target, await inventory.listMachines());
+        return answer(await inventory.changeMachines([], changes, actor));
+      },
+    );
+  }
+  routes.post(
+    "/v1/machines/delete",
+    {
+      schema: {
+        summary: "Forget machines, all or none; their events and audit entries stay",
+        body: REFS_BODY,
+        response: { 200: MACHINES, ...FAULTS },
+      },
+    },
+    async (request) => {
+      const actor = deps.actorOf(request);
+      const faults: FieldFault[] = [];
+      const machines = knownMachines(request.body.machines, await inventory.listMachines(), faults);
+      raiseFaults(faults, "BAD_REQUEST");
+      await inventory.deleteMachines(
+        machines.map((m) => m.id),
+        actor,
+      );
+      return answer(machines);
+    },
+  );
+}
+
+function addImportRoute(app: FastifyInstance, deps: AdminDeps): void {
+  const { inventory } = deps;
+  app.withTypeProvider<ZodTypeProvider>().post(
+    "/v1/machines/import",
+    {
+      schema: {
+        summary: "Create and change machines from rows; every row is checked, none is written when one is wrong",
+        body: IMPORT_BODY,
+        response: { 200: IMPORT_RESULT, ...FAULTS },
+      },
+    },
+    async (request) => {
+      const { rows, approve = false, dryRun = false } = request.body;
+      const actor = deps.actorOf(request);
+      const { creations, changes, unchanged } = planImport(rows, approve, await gatherFacts(deps, true));
+      const machines = dryRun ? [] : await inventory.changeMachines(creations, changes, actor);
+      const views = machines.map((m) => viewOf(m, [], 0));
+      return { created: creations.length, changed: changes.length, unchanged, dryRun, machines: views };
+    },
+  );
+}
+
+/** @throws NOT_FOUND, BAD_REQUEST when the name fits several. */
+export async function getMachine({ inventory }: AdminDeps, ref: string): Promise<Machine> {
+  const found = findMachine(await inventory.listMachines(), ref);
+  if (found.kind === "machine") return found.machine;
+  if (found.kind === "several") throw new SlipwayError("BAD_REQUEST", `"${ref}" is ${found.reason}; give more of it`);
+  throw new SlipwayError("NOT_FOUND", `"${ref}": no machine has this MAC, name or id`);
+}
+
+/** Leases and networks cost a look at the interfaces; only addresses need them. */
+async function gatherFacts({ inventory, now, status }: AdminDeps, withNetworks: boolean): Promise<Facts> {
+  const [machines, leases, state] = await Promise.all([
+    inventory.listMachines(),
+    withNetworks ? inventory.listLeases() : [],
+    withNetworks ? status() : undefined,
+  ]);
+  const interfaces = state?.interfaces ?? [];
+  return {
+    machines,
+    leases,
+    networks: interfaces.flatMap((i) => i.networks.flatMap((n) => parseCidr(n.subnet) ?? [])),
+    ownAddresses: interfaces.flatMap((i) => i.addresses),
+    nowSeconds: now() / 1000,
+  };
+}

@@ -1,0 +1,117 @@
+// `set`, `approve` and `retire`: which machines a request means and what it writes into them, or every fault at once.
+// machine-routes.ts hands the plan to the inventory, which writes all or none. Pure.
+import type { Mac } from "../../inventory/address.ts";
+import { LIFECYCLE, type Lifecycle, type Machine } from "../../inventory/machine.ts";
+import type { MachineChange, NewMachine } from "../../inventory/port.ts";
+import { SlipwayError } from "../contract/errors.ts";
+import { type Facts, type FieldFault, judgeAddress, judgeBoot, judgeName, judgeRole, take } from "./check-fields.ts";
+import { callName, findMachine } from "./find-machine.ts";
+import { raiseFaults } from "./raise-faults.ts";
+import type { SetBody } from "./schema.ts";
+
+export type Plan = { creations: NewMachine[]; changes: MachineChange[] };
+type Targets = { machines: Machine[]; macs: Mac[] };
+
+/** @throws BAD_REQUEST, UNKNOWN_ROLE, NOT_FOUND, CONFLICT, BAD_TRANSITION: the message names every fault. */
+export function planSet(body: SetBody, facts: Facts): Plan {
+  const faults: FieldFault[] = [];
+  const targets = findTargets(body.machines, facts.machines, faults);
+  assertOneForUnique(body, targets);
+  const fields = judgeFields(body, targets, facts, faults);
+  const isApproval = body.approve === true;
+  const changes = targets.machines.map((m) => ({
+    id: m.id,
+    ...fields,
+    ...(isApproval ? moveTo(m, "approved", faults) : {}),
+  }));
+  const creations = targets.macs.map((mac) => ({
+    macs: [mac],
+    ...fields,
+    ...(isApproval ? { lifecycle: "approved" as const } : {}),
+  }));
+  if (Object.keys(fields).length === 0 && !isApproval && faults.length === 0)
+    throw new SlipwayError("BAD_REQUEST", "nothing to set: give at least one of role, name, address, boot or approve");
+  raiseFaults(faults, "BAD_REQUEST");
+  return { creations, changes };
+}
+
+/** Moves machines that are known along the lifecycle. @throws NOT_FOUND, BAD_TRANSITION. */
+export function planMove(refs: readonly string[], to: Lifecycle, machines: readonly Machine[]): MachineChange[] {
+  const faults: FieldFault[] = [];
+  const found = knownMachines(refs, machines, faults);
+  const changes = found.map((m) => ({ id: m.id, ...moveTo(m, to, faults) }));
+  raiseFaults(faults, "BAD_REQUEST");
+  return changes;
+}
+
+/** Machines that must exist, each once. */
+export function knownMachines(refs: readonly string[], machines: readonly Machine[], faults: FieldFault[]): Machine[] {
+  const targets = findTargets(refs, machines, faults);
+  for (const mac of targets.macs) faults.push({ code: "NOT_FOUND", at: mac, message: "no machine has this MAC" });
+  return targets.machines;
+}
+
+function findTargets(refs: readonly string[], machines: readonly Machine[], faults: FieldFault[]): Targets {
+  const targets = { machines: new Set<Machine>(), macs: new Set<Mac>() };
+  for (const ref of refs) {
+    const found = findMachine(machines, ref);
+    if (found.kind === "machine") targets.machines.add(found.machine);
+    else if (found.kind === "unknown-mac") targets.macs.add(found.mac);
+    else faults.push({ code: found.kind === "none" ? "NOT_FOUND" : "BAD_REQUEST", at: ref, message: found.reason });
+  }
+  return { machines: [...targets.machines], macs: [...targets.macs] };
+}
+
+/** Two machines cannot share a name or an address, so a batch of them is a slip. */
+function assertOneForUnique({ set, machines }: SetBody, targets: Targets): void {
+  const count = Math.max(machines.length, targets.machines.length + targets.macs.length);
+  for (const field of ["name", "address"] as const) {
+    if (set[field] != null && count > 1) {
+      throw new SlipwayError(
+        "BAD_REQUEST",
+        `${field}: "${set[field]}" can be given to one machine only, found ${count} machines`,
+        {
+          remedy: `Set the ${field} of each machine in a command of its own, or import a file.`,
+        },
+      );
+    }
+  }
+}
+
+type Fields = Pick<MachineChange, "name" | "role" | "address" | "boot">;
+
+/** null clears and needs no judging. */
+function judgeFields({ set }: SetBody, targets: Targets, facts: Facts, faults: FieldFault[]): Fields {
+  const machine = targets.machines[0];
+  const macs = machine?.macs ?? targets.macs;
+  const judge = {
+    name: (text: string) => judgeName(text, machine, facts),
+    role: judgeRole,
+    address: (text: string) => judgeAddress(text, macs, machine, facts),
+    boot: judgeBoot,
+  };
+  const fields: Record<string, unknown> = {};
+  for (const [key, check] of Object.entries(judge)) {
+    const wanted = set[key as keyof typeof judge];
+    if (wanted === undefined) continue;
+    fields[key] = wanted === null ? null : take<unknown>(check(wanted), key, faults);
+  }
+  return fields as Fields;
+}
+
+/**
+ * Approval means "at least approved": a machine that is installed stays so, because approving it again would install it
+ * anew and wipe its disk.
+ */
+export function moveTo(machine: Machine, to: Lifecycle, faults: FieldFault[]): { lifecycle?: Lifecycle } {
+  const isBeyond = to === "approved" && (machine.lifecycle === "installed" || machine.lifecycle === "ready");
+  if (isBeyond || machine.lifecycle === to) return {};
+  const next: readonly string[] = LIFECYCLE[machine.lifecycle];
+  if (next.includes(to)) return { lifecycle: to };
+  faults.push({
+    code: "BAD_TRANSITION",
+    at: callName(machine),
+    message: `is ${machine.lifecycle} and cannot become ${to}; it can become ${next.join(" or ")}`,
+  });
+  return {};
+}

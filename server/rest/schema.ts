@@ -1,0 +1,142 @@
+// What the admin API accepts and answers, as zod schemas: Fastify validates with them, GET /openapi.json is made from them,
+// and the CLI takes its types from them. Pure.
+import { z } from "zod";
+
+/** The one form of every error. `faults` names each place when there are several. */
+export const ERROR_BODY = z
+  .object({
+    code: z.string().describe("A code of docs/errors.md."),
+    message: z.string(),
+    remedy: z.string(),
+    faults: z.array(z.object({ at: z.string(), message: z.string() })).optional(),
+  })
+  .describe("What happened, to which thing, what was expected, and what to do.");
+export type ErrorBody = z.infer<typeof ERROR_BODY>;
+
+const ref = z
+  .string()
+  .min(1)
+  .max(64)
+  .describe("A machine: any spelling of one of its MACs, its name, or the beginning of its id.");
+const refs = z.array(ref).min(1).max(10_000);
+const seq = z.coerce.number().int().min(0);
+const limit = z.coerce.number().int().min(1).max(10_000);
+
+export const MACHINE = z.object({
+  id: z.string(),
+  macs: z.array(z.string()).readonly(),
+  uuid: z.string().optional(),
+  serial: z.string().optional(),
+  name: z.string().optional(),
+  role: z.string().optional(),
+  address: z.string().optional().describe("Its reservation, from approval on."),
+  boot: z.string().optional(),
+  lifecycle: z.string(),
+  activity: z.string(),
+  activityReason: z.string().optional(),
+  arch: z.string().optional(),
+  firmware: z.string().optional(),
+  product: z.string().optional(),
+  facts: z.unknown().optional().describe("What the agent observed; only when one machine is asked for."),
+  installDisk: z.string().optional(),
+  keyFingerprint: z.string().optional(),
+  pairingCode: z.string().optional(),
+  createdAt: z.string(),
+  seenAt: z.string(),
+  approvedAt: z.string().optional(),
+  approvedBy: z.string().optional(),
+  leasedAddress: z.string().optional().describe("The address it has now, when this appliance gave it."),
+});
+export type MachineView = z.infer<typeof MACHINE>;
+export const MACHINES = z.object({ machines: z.array(MACHINE) });
+
+export const MACHINE_QUERY = z.object({ machine: ref });
+export const REFS_BODY = z.strictObject({ machines: refs });
+export const UNDO_BODY = z.strictObject({
+  machines: refs,
+  undo: z.boolean().optional().describe("Takes it back: the machine is `discovered` again."),
+});
+
+/** Values stay plain text here: server/rest/check-fields.ts judges them all at once, with better words than a schema. */
+const field = z.string().max(255).nullable().optional().describe("null clears it; absent leaves it.");
+export const SET_BODY = z.strictObject({
+  machines: refs.describe("An unknown MAC is written down as a new machine."),
+  set: z.strictObject({ name: field, role: field, address: field, boot: field }),
+  approve: z.boolean().optional(),
+});
+export type SetBody = z.infer<typeof SET_BODY>;
+
+const cell = z.string().max(255).optional();
+export const IMPORT_ROW = z.strictObject({
+  macs: z.array(z.string().max(255)).max(64),
+  name: cell,
+  role: cell,
+  address: cell,
+  boot: cell,
+  uuid: cell,
+  serial: cell,
+});
+export type ImportRow = z.infer<typeof IMPORT_ROW>;
+export const IMPORT_BODY = z.strictObject({
+  rows: z.array(IMPORT_ROW).min(1).max(20_000),
+  approve: z.boolean().optional(),
+  dryRun: z.boolean().optional().describe("Checks everything, writes nothing."),
+});
+export const IMPORT_RESULT = z.object({
+  created: z.number(),
+  changed: z.number(),
+  unchanged: z.number(),
+  dryRun: z.boolean(),
+  machines: z.array(MACHINE),
+});
+export type ImportResult = z.infer<typeof IMPORT_RESULT>;
+
+export const EVENT = z.object({
+  seq: z.number(),
+  at: z.number().describe("Milliseconds since 1970."),
+  kind: z.string(),
+  phase: z.string(),
+  level: z.string(),
+  text: z.string().describe("Plain words."),
+  mac: z.string().optional(),
+  machineId: z.string().optional(),
+  attemptId: z.string().optional(),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).optional()),
+});
+export type EventView = z.infer<typeof EVENT>;
+export const EVENTS_QUERY = z.object({
+  machine: ref.optional(),
+  afterSeq: seq.optional().describe("Only events after this one, oldest first; without it the newest ones."),
+  since: z.iso.datetime({ offset: true }).optional(),
+  limit: limit.optional(),
+});
+export const FOLLOW_QUERY = z.object({
+  machine: ref.optional(),
+  afterSeq: seq.optional().describe("Begins after this event; without it with the next one that happens."),
+});
+export const EVENTS_RESULT = z.object({ events: z.array(EVENT) });
+
+export const LOGS_QUERY = z.object({ machine: ref.optional(), limit: limit.optional() });
+export const LOGS_RESULT = z.object({
+  lines: z.array(z.object({ at: z.number(), mac: z.string(), source: z.string(), text: z.string() })),
+});
+export type LogLineView = z.infer<typeof LOGS_RESULT>["lines"][number];
+
+export const AUDIT_QUERY = z.object({ afterSeq: seq.optional(), limit: limit.optional() });
+export const AUDIT_ENTRY = z.object({
+  seq: z.number(),
+  at: z.string(),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  detail: z.string(),
+  hash: z.string(),
+});
+export type AuditView = z.infer<typeof AUDIT_ENTRY>;
+export const AUDIT_RESULT = z.object({ entries: z.array(AUDIT_ENTRY) });
+export const AUDIT_CHECK = z.object({
+  isIntact: z.boolean(),
+  firstBadSeq: z.number().optional().describe("The first entry whose hash does not fit."),
+});
+
+export const ROLES_RESULT = z.object({ roles: z.array(z.string()) });
