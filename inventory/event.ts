@@ -55,6 +55,11 @@ export const EVENTS = {
     say: (d) => `took the other server's offer (${d.server})`,
   },
   "dhcp-pool-full": { phase: "server", level: "alarm", say: (d) => `got no address: the pool ${d.pool} is full` },
+  "dhcp-reservation-unusable": {
+    phase: "server",
+    level: "warning",
+    say: (d) => `could not get its reserved address ${d.address}, which ${d.reason}`,
+  },
   "dhcp-no-loader": { phase: "firmware", level: "notice", say: (d) => `asked for a loader it cannot run: ${d.reason}` },
   "dhcp-address-in-use": {
     phase: "server",

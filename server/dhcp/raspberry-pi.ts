@@ -13,6 +13,8 @@ const OUIS = new Set([PI3_OUI, "dca632", "e45f01", "d83add", "2ccf67", "28cdc1"]
 
 /** `model` of the ones that never send a REQUEST: the boot code in the SoC's ROM. */
 export const OLD_PI = "Pi 3 or older";
+/** They miss replies that come right after the link is up (firmware #934); each of their five tries is answered so. */
+export const OLD_PI_DELAY_MS = 1000;
 
 /** Whether the packet is a Pi's own firmware, and which model; undefined when it is not. Needs no remembered state. */
 export function recognisePi(request: DhcpPacket): { model?: string } | undefined {

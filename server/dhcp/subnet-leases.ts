@@ -222,10 +222,10 @@ export class SubnetLeases {
     if (this.#reservations.isReservedForOther(address, key)) return "is reserved for another machine";
     const lease = this.#held.get(address)?.lease;
     if (lease?.state === "declined" && lease.expiresAt > now) return "is set aside: somebody else was found using it";
-    if (lease !== undefined && lease.mac !== key && isActive(lease, now)) return `is leased to ${lease.mac}`;
+    if (lease !== undefined && lease.mac !== key && isActive(lease, now)) return "is leased to another machine";
     const offeredTo = this.#offeredTo.get(address);
     const isOffered = offeredTo !== undefined && offeredTo !== key && this.offer(offeredTo, now) !== undefined;
-    return isOffered ? `is offered to ${offeredTo}` : undefined;
+    return isOffered ? "is offered to another machine" : undefined;
   }
 }
 
