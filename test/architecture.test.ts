@@ -17,9 +17,10 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/log.ts": [ERRORS, "server/boot"],
   "server/observe.ts": [ERRORS, "server/boot", "inventory"],
   "server/config": [ERRORS, "inventory/address.ts"],
-  "server/dhcp": [...BOOT, "server/byte-reader.ts"],
+  "server/dhcp": [...BOOT, "server/byte-reader.ts", "server/observe.ts"],
   "server/tftp": [...BOOT, "server/byte-reader.ts"],
   "server/http": [...BOOT, "ipxe", "boot-assets", "server/contract"],
+  "server/secrets": [ERRORS, "server/contract"],
   "server/grpc": [...BOOT, "server/contract"],
   "server/rest": [...BOOT, "server/contract"],
   "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
@@ -35,7 +36,8 @@ const EDGE_ROOMS = ["server/cli", "boot-assets/image", "node-agent/steps"];
 /** Packages that pure files may use; the rooms in PURE_EXTRA may use more. */
 const PURE_PACKAGES = new Set(["node:buffer", "node:util"]);
 const PURE_EXTRA: Record<string, readonly string[]> = {
-  "server/contract/pki": ["node-forge", "node:crypto"],
+  "server/contract/pki": ["node-forge/lib/asn1.js", "node:crypto"],
+  "server/contract/pairing-code.ts": ["node:crypto"],
   "server/contract/generated": ["@bufbuild/protobuf/wire", "@grpc/grpc-js"],
   "server/config": ["yaml", "zod"],
   "server/rest": ["zod", "yaml"],

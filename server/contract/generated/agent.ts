@@ -54,36 +54,37 @@ export interface Contact {
 export interface EnrolRequest {
   /** Secret, good once: no log shows it. */
   token: string;
-  /** PKCS #10, DER. The token binds to its public key. */
-  csr: Buffer;
+  /** PKCS #10, PEM. The token binds to its public key. */
+  csr: string;
   facts: Facts | undefined;
   contact: Contact | undefined;
 }
 
 export interface EnrolResponse {
-  /** X.509, DER. */
-  certificate: Buffer;
-  caCertificate: Buffer;
+  /** X.509, PEM. */
+  certificate: string;
+  caCertificate: string;
   machineId: string;
   /** Empty while nobody named it. */
   machineName: string;
   /** What the appliance shows; the agent computes its own and a person compares the two. */
   pairingCode: string;
-  /** Ed25519, SubjectPublicKeyInfo DER: signs the OS manifest. Empty when the appliance has no owner yet. */
-  ownerPublicKey: Buffer;
+  /** Ed25519, SubjectPublicKeyInfo PEM: signs the OS manifest. Empty when the appliance has no owner yet. */
+  ownerPublicKey: string;
   /** Milliseconds since 1970. */
   nowUnixMs: bigint;
 }
 
 export interface RenewRequest {
   machineId: string;
-  /** PKCS #10, DER, signed by the enrolled key. */
-  csr: Buffer;
+  /** PKCS #10, PEM, signed by the enrolled key. */
+  csr: string;
 }
 
 export interface RenewResponse {
-  certificate: Buffer;
-  caCertificate: Buffer;
+  /** X.509, PEM. */
+  certificate: string;
+  caCertificate: string;
 }
 
 export interface Facts {
@@ -411,7 +412,7 @@ export const Contact: MessageFns<Contact> = {
 };
 
 function createBaseEnrolRequest(): EnrolRequest {
-  return { token: "", csr: Buffer.alloc(0), facts: undefined, contact: undefined };
+  return { token: "", csr: "", facts: undefined, contact: undefined };
 }
 
 export const EnrolRequest: MessageFns<EnrolRequest> = {
@@ -419,8 +420,8 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
     if (message.token !== "") {
       writer.uint32(10).string(message.token);
     }
-    if (message.csr.length !== 0) {
-      writer.uint32(18).bytes(message.csr);
+    if (message.csr !== "") {
+      writer.uint32(18).string(message.csr);
     }
     if (message.facts !== undefined) {
       Facts.encode(message.facts, writer.uint32(26).fork()).join();
@@ -457,7 +458,7 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
               break;
             }
 
-            message.csr = Buffer.from(reader.bytes());
+            message.csr = reader.string();
             continue;
           }
           case 3: {
@@ -491,23 +492,23 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
 
 function createBaseEnrolResponse(): EnrolResponse {
   return {
-    certificate: Buffer.alloc(0),
-    caCertificate: Buffer.alloc(0),
+    certificate: "",
+    caCertificate: "",
     machineId: "",
     machineName: "",
     pairingCode: "",
-    ownerPublicKey: Buffer.alloc(0),
+    ownerPublicKey: "",
     nowUnixMs: 0n,
   };
 }
 
 export const EnrolResponse: MessageFns<EnrolResponse> = {
   encode(message: EnrolResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.certificate.length !== 0) {
-      writer.uint32(10).bytes(message.certificate);
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
     }
-    if (message.caCertificate.length !== 0) {
-      writer.uint32(18).bytes(message.caCertificate);
+    if (message.caCertificate !== "") {
+      writer.uint32(18).string(message.caCertificate);
     }
     if (message.machineId !== "") {
       writer.uint32(26).string(message.machineId);
@@ -518,8 +519,8 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
     if (message.pairingCode !== "") {
       writer.uint32(42).string(message.pairingCode);
     }
-    if (message.ownerPublicKey.length !== 0) {
-      writer.uint32(50).bytes(message.ownerPublicKey);
+    if (message.ownerPublicKey !== "") {
+      writer.uint32(50).string(message.ownerPublicKey);
     }
     if (message.nowUnixMs !== 0n) {
       if (BigInt.asIntN(64, message.nowUnixMs) !== message.nowUnixMs) {
@@ -548,7 +549,7 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
               break;
             }
 
-            message.certificate = Buffer.from(reader.bytes());
+            message.certificate = reader.string();
             continue;
           }
           case 2: {
@@ -556,7 +557,7 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
               break;
             }
 
-            message.caCertificate = Buffer.from(reader.bytes());
+            message.caCertificate = reader.string();
             continue;
           }
           case 3: {
@@ -588,7 +589,7 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
               break;
             }
 
-            message.ownerPublicKey = Buffer.from(reader.bytes());
+            message.ownerPublicKey = reader.string();
             continue;
           }
           case 7: {
@@ -613,7 +614,7 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
 };
 
 function createBaseRenewRequest(): RenewRequest {
-  return { machineId: "", csr: Buffer.alloc(0) };
+  return { machineId: "", csr: "" };
 }
 
 export const RenewRequest: MessageFns<RenewRequest> = {
@@ -621,8 +622,8 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     if (message.machineId !== "") {
       writer.uint32(10).string(message.machineId);
     }
-    if (message.csr.length !== 0) {
-      writer.uint32(18).bytes(message.csr);
+    if (message.csr !== "") {
+      writer.uint32(18).string(message.csr);
     }
     return writer;
   },
@@ -653,7 +654,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
               break;
             }
 
-            message.csr = Buffer.from(reader.bytes());
+            message.csr = reader.string();
             continue;
           }
         }
@@ -670,16 +671,16 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseRenewResponse(): RenewResponse {
-  return { certificate: Buffer.alloc(0), caCertificate: Buffer.alloc(0) };
+  return { certificate: "", caCertificate: "" };
 }
 
 export const RenewResponse: MessageFns<RenewResponse> = {
   encode(message: RenewResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.certificate.length !== 0) {
-      writer.uint32(10).bytes(message.certificate);
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
     }
-    if (message.caCertificate.length !== 0) {
-      writer.uint32(18).bytes(message.caCertificate);
+    if (message.caCertificate !== "") {
+      writer.uint32(18).string(message.caCertificate);
     }
     return writer;
   },
@@ -702,7 +703,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
               break;
             }
 
-            message.certificate = Buffer.from(reader.bytes());
+            message.certificate = reader.string();
             continue;
           }
           case 2: {
@@ -710,7 +711,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
               break;
             }
 
-            message.caCertificate = Buffer.from(reader.bytes());
+            message.caCertificate = reader.string();
             continue;
           }
         }

@@ -1,0 +1,62 @@
+// The node agent's start: joins the loops to this machine. No rule is here; run-agent.ts is the life, world.ts what it touches.
+// One bundle of this file is the agent in the image (run-bundle.ts); systemd/image/slipway-agent.service starts it.
+import { setTimeout as sleep } from "node:timers/promises";
+import { SYSTEM_CLOCK } from "./clock-service.ts";
+import { listenLldp } from "./lldp-socket.ts";
+import { openLog } from "./log.ts";
+import { openNotify } from "./notify-socket.ts";
+import { observeNode, readBootId, THIS_MACHINE } from "./observe.ts";
+import { openKernelLog } from "./read-kmsg.ts";
+import { runAgent } from "./run-agent.ts";
+import { openScreen } from "./run-screen.ts";
+import { openStore } from "./store.ts";
+import type { World } from "./world.ts";
+
+/** systemd restarts the agent when it hears nothing for WatchdogSec=60. */
+const WATCHDOG_EVERY_MS = 20_000;
+
+// The image keeps everything at its place; a test names other directories.
+const stateDir = process.env.SLIPWAY_STATE_DIR ?? "/run/slipway";
+const hasScreen = process.env.SLIPWAY_SCREEN !== "off";
+
+const log = openLog(SYSTEM_CLOCK.uptimeMs);
+/** What needs koffi is worth having and never worth dying for. */
+const orElse = <T>(what: string, open: () => T, fallback: T): T => {
+  try {
+    return open();
+  } catch (error) {
+    log.warn(`${what}: ${(error as Error).message}`);
+    return fallback;
+  }
+};
+
+const notify = orElse(
+  "systemd is not told",
+  () => openNotify(process.env.NOTIFY_SOCKET),
+  () => {},
+);
+const lldp = orElse("LLDP is not heard", () => listenLldp(THIS_MACHINE), { neighbours: () => [], close: () => {} });
+const screen = hasScreen ? openScreen(THIS_MACHINE) : { show: () => {}, close: () => {} };
+const stop = new AbortController();
+
+const world: World = {
+  store: openStore(stateDir),
+  clock: SYSTEM_CLOCK,
+  log,
+  notify,
+  version: process.env.SLIPWAY_VERSION ?? "0.1.0",
+  bootId: readBootId(THIS_MACHINE),
+  startedMs: SYSTEM_CLOCK.uptimeMs() - process.uptime() * 1000,
+  observe: () => observeNode(THIS_MACHINE, lldp.neighbours()),
+  show: (status) => screen.show(status),
+  openKernelLog: (afterSeq) => openKernelLog(afterSeq),
+  wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+  chance: Math.random,
+};
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+const watchdog = setInterval(() => notify("WATCHDOG=1"), WATCHDOG_EVERY_MS).unref();
+await runAgent(world, stop.signal);
+clearInterval(watchdog);
+lldp.close();
+screen.close();

@@ -1,0 +1,185 @@
+// One stream to the appliance, from hello to its end: facts when they change, the kernel's log, the disk that would be taken;
+// and the appliance's orders. Edge: stream and timers. run-agent.ts opens the next one when this one ended.
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { Facts, NodeOrder, NodeReport, NodeState } from "../server/contract/generated/agent.ts";
+import { parseCertificatePem } from "../server/contract/pki/certificate.ts";
+import { chooseInstallDisk, formatSize, type InstallDisk } from "./plan.ts";
+import { shouldRenew } from "./renewal.ts";
+import type { Failure } from "./report.ts";
+import { contactOf, meet, openPinnedLink } from "./run-enrol.ts";
+import type { Identity } from "./store.ts";
+import type { World } from "./world.ts";
+
+/** `renew`: the certificate has lived two thirds of its time. */
+export type SessionEnd = Failure | { kind: "renew" } | { kind: "stopped" };
+
+/** What outlives a session. */
+export type Progressed = {
+  /** Kernel lines up to this number are in the appliance's hands; −1 before the first. */
+  ackedSeq: number;
+  /** Whether the appliance answered with a state: the next try starts without backoff. */
+  wasInTouch: boolean;
+};
+
+export type SessionEvents = { onState(state: NodeState, disk: InstallDisk | undefined, facts: Facts): void };
+
+const LOG_EVERY_MS = 500;
+/** 150 lines of a thousand characters stay under the appliance's limit for a message. */
+const LINES_PER_BATCH = 150;
+const FACTS_EVERY_MS = 60_000;
+
+type Stream = ClientDuplexStream<NodeReport, NodeOrder>;
+type Report = NonNullable<NodeReport["report"]>;
+
+/** Runs one session until the line breaks, the appliance ends it, or the signal says stop. */
+export async function runSession(
+  world: World,
+  identity: Identity,
+  progressed: Progressed,
+  events: SessionEvents,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const link = openPinnedLink(world, identity.server, identity.caFingerprint, identity);
+  try {
+    const met = await meet(world, link);
+    if (met.kind !== "answer") return met;
+    const stream = link.report();
+    const session = new Session(world, stream, progressed, events);
+    return await session.run(identity, met.value.clockWasMs, signal, link.answerOf);
+  } finally {
+    link.close();
+  }
+}
+
+class Session {
+  readonly #world: World;
+  readonly #stream: Stream;
+  readonly #progressed: Progressed;
+  readonly #events: SessionEvents;
+  #facts: Facts;
+  #state: NodeState | undefined;
+  #disk: InstallDisk | undefined;
+  #canWrite = true;
+
+  constructor(world: World, stream: Stream, progressed: Progressed, events: SessionEvents) {
+    this.#world = world;
+    this.#stream = stream;
+    this.#progressed = progressed;
+    this.#events = events;
+    this.#facts = world.observe();
+  }
+
+  async run(
+    identity: Identity,
+    clockWasMs: number | undefined,
+    signal: AbortSignal,
+    failureOf: (error: unknown) => Failure,
+  ): Promise<SessionEnd> {
+    const kernelLog = this.#world.openKernelLog(this.#progressed.ackedSeq);
+    const certificate = parseCertificatePem(identity.certificate);
+    const timers: NodeJS.Timeout[] = [];
+    const ended = new AbortController();
+    try {
+      return await new Promise<SessionEnd>((resolve) => {
+        this.#stream.on("data", (order: NodeOrder) => this.#obey(order));
+        this.#stream.on("drain", () => {
+          this.#canWrite = true;
+        });
+        this.#stream.on("error", (error) => resolve(signal.aborted ? { kind: "stopped" } : failureOf(error)));
+        this.#stream.on("end", () => resolve({ kind: "unreachable", reason: "the appliance ended the connection" }));
+        signal.addEventListener("abort", () => resolve({ kind: "stopped" }), { once: true, signal: ended.signal });
+        this.#greet(clockWasMs);
+        timers.push(setInterval(() => this.#sendLines(kernelLog), LOG_EVERY_MS));
+        timers.push(
+          setInterval(() => {
+            this.#sendFacts();
+            const { notBefore, notAfter } = certificate;
+            if (shouldRenew(notBefore.getTime(), notAfter.getTime(), this.#world.clock.now()))
+              resolve({ kind: "renew" });
+          }, FACTS_EVERY_MS),
+        );
+      });
+    } finally {
+      for (const timer of timers) clearInterval(timer);
+      ended.abort();
+      kernelLog?.close();
+      this.#stream.cancel();
+    }
+  }
+
+  #greet(clockWasMs: number | undefined): void {
+    this.#send({ $case: "hello", value: { contact: contactOf(this.#world, clockWasMs), facts: this.#facts } });
+    const text = summaryOf(this.#facts);
+    this.#send({ $case: "progress", value: { step: "observed the machine", text, failed: false } });
+  }
+
+  #send(report: Report): void {
+    this.#canWrite = this.#stream.write({ report });
+  }
+
+  readonly #orders: { [K in NonNullable<NodeOrder["order"]>["$case"]]: (value: never) => void } = {
+    state: (state: NodeState) => this.#takeState(state),
+    logAck: ({ seq }: { seq: bigint }) => {
+      this.#progressed.ackedSeq = Math.max(this.#progressed.ackedSeq, Number(seq));
+    },
+  };
+
+  /** An order that this version does not know is from a newer appliance, and is left out. */
+  #obey({ order }: NodeOrder): void {
+    if (order !== undefined) this.#orders[order.$case]?.(order.value as never);
+  }
+
+  #takeState(state: NodeState): void {
+    this.#progressed.wasInTouch = true;
+    this.#state = state;
+    this.#disk = state.reportInstallDisk ? chooseInstallDisk(this.#facts) : undefined;
+    if (this.#disk !== undefined) this.#send({ $case: "installChoice", value: { choice: choiceOf(this.#disk) } });
+    this.#events.onState(state, this.#disk, this.#facts);
+  }
+
+  #sendFacts(): void {
+    const facts = this.#world.observe();
+    if (stableText(facts) === stableText(this.#facts) || !this.#canWrite) return;
+    this.#facts = facts;
+    this.#send({ $case: "facts", value: facts });
+    if (this.#state !== undefined) this.#takeState(this.#state);
+  }
+
+  /** While the appliance does not read, nothing is taken out of the kernel's ring. */
+  #sendLines(kernelLog: ReturnType<World["openKernelLog"]>): void {
+    if (!this.#canWrite) return;
+    const { lines, lost } = kernelLog?.take(LINES_PER_BATCH) ?? { lines: [], lost: 0 };
+    const own = this.#world.log.take();
+    if (lines.length === 0 && own.length === 0 && lost === 0) return;
+    const all = [
+      ...lines.map(({ seq, uptimeUs, ...rest }) => ({
+        ...rest,
+        seq: BigInt(seq),
+        uptimeUs: BigInt(uptimeUs),
+        fromAgent: false,
+      })),
+      ...own.map(({ uptimeUs, ...rest }) => ({ ...rest, seq: 0n, uptimeUs: BigInt(uptimeUs), fromAgent: true })),
+    ];
+    const uptimeMs = BigInt(Math.round(this.#world.clock.uptimeMs()));
+    this.#send({ $case: "log", value: { uptimeMs, lines: all, lost: BigInt(lost) } });
+  }
+}
+
+const choiceOf = (disk: InstallDisk) =>
+  disk.kind === "disk"
+    ? ({ $case: "disk", value: { path: disk.path, reason: disk.reason } } as const)
+    : ({ $case: "impossible", value: disk.reason } as const);
+
+const stableText = (facts: Facts): string =>
+  JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** `4 processors, 17 GB of memory, 2 disks, 1 network card`. */
+const summaryOf = ({ cpuCount, memoryBytes, disks, nics }: Facts): string =>
+  [
+    plural(cpuCount, "processor"),
+    `${formatSize(memoryBytes)} of memory`,
+    plural(disks.length, "disk"),
+    plural(nics.length, "network card"),
+  ].join(", ");

@@ -1,0 +1,50 @@
+// The streams that are open now, one per machine, found by machine and by key. Pure bookkeeping: node-service.ts opens and
+// closes them.
+
+export type Session = {
+  machineId: string;
+  /** SHA-256 of the key behind the client certificate, hex. */
+  keyFingerprint: string;
+  /** Tells the machine how it is seen now. */
+  refresh(): void;
+  /** Ends the stream; the reason goes to the machine. */
+  end(reason: string): void;
+};
+
+/** Which machines are in touch. */
+export class Sessions {
+  readonly #byMachine = new Map<string, Session>();
+
+  /** A machine has one stream: the older one is half-open (its switch lost power) or its agent was restarted. */
+  add(session: Session): void {
+    const older = this.#byMachine.get(session.machineId);
+    this.#byMachine.set(session.machineId, session);
+    older?.end("the machine opened another stream");
+  }
+
+  /** @returns whether it was still the machine's stream: only then is the machine out of touch. */
+  remove(session: Session): boolean {
+    if (this.#byMachine.get(session.machineId) !== session) return false;
+    return this.#byMachine.delete(session.machineId);
+  }
+
+  refresh(machineId: string): void {
+    this.#byMachine.get(machineId)?.refresh();
+  }
+
+  endMachine(machineId: string, reason: string): void {
+    this.#byMachine.get(machineId)?.end(reason);
+  }
+
+  endKey(keyFingerprint: string, reason: string): void {
+    for (const session of this.#byMachine.values()) if (session.keyFingerprint === keyFingerprint) session.end(reason);
+  }
+
+  endAll(reason: string): void {
+    for (const session of this.#byMachine.values()) session.end(reason);
+  }
+
+  get size(): number {
+    return this.#byMachine.size;
+  }
+}
