@@ -19,7 +19,15 @@ export type ModeState = { settings: ModeSettings } & (
 );
 
 export type ModeEvent =
-  | { kind: "start"; now: number; settings: ModeSettings; remembered?: Remembered; gatewayMac?: Mac }
+  /** `deaf`: why other servers cannot be heard here, when they cannot. */
+  | {
+      kind: "start";
+      now: number;
+      settings: ModeSettings;
+      remembered?: Remembered;
+      gatewayMac?: Mac;
+      deaf?: string;
+    }
   /** Another server offered or acknowledged an address, or a client asked it for one. */
   | { kind: "foreign"; now: number; foreign: ForeignServer }
   | { kind: "tick"; now: number };
@@ -105,6 +113,10 @@ export function startMode(event: Extract<ModeEvent, { kind: "start" }>): Stepped
   if (settings.dhcp === "auto" && isSameNetwork(event) && event.remembered?.mode === "proxy") {
     const reason = "another server was found here before; `dhcp: server` in the settings would change that";
     return toProxy(settings, now, reason);
+  }
+  if (event.deaf !== undefined) {
+    const reason = `other DHCP servers cannot be looked for: ${event.deaf}`;
+    return settings.dhcp === "auto" ? toProxy(settings, now, reason) : toServing(settings, now, gateway, reason);
   }
   const state = { kind: "looking" as const, settings, endsAt: now + LOOK_MS, probes: 0, ...gateway };
   const reason = `looks for other DHCP servers for ${LOOK_MS / SECOND} s before it leases addresses`;

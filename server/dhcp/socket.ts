@@ -7,8 +7,11 @@ import { SlipwayError } from "../contract/errors.ts";
 import * as c from "./libc-socket.ts";
 import { readPortHolder } from "./read-port-holder.ts";
 
-/** What is wanted: `port` on `interfaceName`; `isShared` lets another program hold the port too (68, a DHCP client's own). */
-export type SocketWish = { interfaceName: string; port: number; isShared?: boolean };
+/**
+ * What is wanted: `port` on `interfaceName`, for all addresses or only `ip`. `isShared` lets another socket hold the port
+ * too: on 68 the host's own DHCP client, on 67 our own pair (see openServerSocket).
+ */
+export type SocketWish = { interfaceName: string; port: number; ip?: Ipv4; isShared?: boolean };
 /** Gives a bound, non-blocking descriptor that the caller owns, or undefined when this provider has none for the wish. */
 export type DhcpSocketProvider = (wish: SocketWish) => number | undefined;
 
@@ -56,13 +59,13 @@ export const koffiProvider: DhcpSocketProvider = (wish) => {
   };
   if (fd < 0) throw faultOf(c.lastError(), "socket", wish);
   const set = (name: number, value: Uint8Array) => c.libc().setsockopt(fd, c.SOL_SOCKET, name, value, value.length);
-  // SO_REUSEADDR would let two DHCP servers share port 67 unnoticed, so only the overheard port 68 has it.
+  // SO_REUSEADDR would let two DHCP servers share port 67 unnoticed, so it is not set without need.
   if (wish.isShared) must(set(c.SO_REUSEADDR, c.uint32(1)), "SO_REUSEADDR");
   must(set(c.SO_BROADCAST, c.uint32(1)), "SO_BROADCAST");
   // FORCE goes over the system's limit and needs CAP_NET_ADMIN; the plain option takes what the limit allows.
   if (set(c.SO_RCVBUFFORCE, c.uint32(RECEIVE_BUFFER_BYTES)) < 0) set(c.SO_RCVBUF, c.uint32(RECEIVE_BUFFER_BYTES));
   must(set(c.SO_BINDTODEVICE, new TextEncoder().encode(`${wish.interfaceName}\0`)), "SO_BINDTODEVICE");
-  must(c.libc().bind(fd, c.inetAddress("0.0.0.0", wish.port), 16), "bind");
+  must(c.libc().bind(fd, c.inetAddress(wish.ip ?? "0.0.0.0", wish.port), 16), "bind");
   return fd;
 };
 
@@ -91,21 +94,74 @@ export function defaultProvider(env: Record<string, string | undefined> = proces
   return (wish) => inherited?.(wish) ?? koffiProvider(wish);
 }
 
-/**
- * Opens a socket and hears it.
- *
- * @param heard called for each datagram, in order of arrival.
- * @param failed called when the socket itself fails later (interface gone).
- */
-export async function openDhcpSocket(options: {
-  wish: SocketWish;
-  provider: DhcpSocketProvider;
+type Hearing = {
+  /** Called for each datagram, in order of arrival. */
   heard: (bytes: Uint8Array, from: RemoteInfo) => void;
+  /** Called when the socket itself fails later (interface gone). */
   failed: (error: Error) => void;
-}): Promise<DhcpSocket> {
-  const { wish, provider, heard, failed } = options;
+};
+
+/** Opens one socket and hears it. */
+export async function openDhcpSocket(
+  options: Hearing & { wish: SocketWish; provider: DhcpSocketProvider },
+): Promise<DhcpSocket> {
+  const { wish, provider } = options;
   const fd = provider(wish);
   if (fd === undefined) throw new SlipwayError("INTERNAL", `no socket for port ${wish.port} on ${wish.interfaceName}`);
+  return adopt(fd, wish, options);
+}
+
+/**
+ * Opens a server's port on an interface and tells unicast from broadcast, which no call of Node does: what is sent to `ip`
+ * goes to a second socket bound to that address, all else to the first (pxe.md 1.1). RENEWING and REBINDING differ in
+ * nothing else.
+ *
+ * @param options.ip our address on the interface.
+ */
+export async function openServerSocket(options: {
+  interfaceName: string;
+  ip: Ipv4;
+  port: number;
+  provider: DhcpSocketProvider;
+  heard: (bytes: Uint8Array, from: RemoteInfo, isUnicast: boolean) => void;
+  failed: (error: Error) => void;
+}): Promise<DhcpSocket> {
+  const { interfaceName, ip, port, provider, heard, failed } = options;
+  const wish = { interfaceName, port };
+  const fd = provider(wish);
+  if (fd === undefined) throw new SlipwayError("INTERNAL", `no socket for port ${port} on ${interfaceName}`);
+  const unicastFd = pairWith(fd, { ...wish, ip, isShared: true });
+  const main = await adopt(fd, wish, { heard: (bytes, from) => heard(bytes, from, false), failed });
+  if (unicastFd === undefined) return main;
+  const unicast = await adopt(unicastFd, wish, { heard: (bytes, from) => heard(bytes, from, true), failed });
+  return {
+    ...main,
+    close() {
+      main.close();
+      unicast.close();
+    },
+  };
+}
+
+/**
+ * Binds a second socket to one address beside the first one. Both may share the port only while that happens: afterwards
+ * no other program can slip in. Without the right to bind (systemd gave the first socket) there is no second one.
+ */
+function pairWith(first: number, wish: SocketWish): number | undefined {
+  const share = (fd: number, value: 0 | 1) => c.libc().setsockopt(fd, c.SOL_SOCKET, c.SO_REUSEADDR, c.uint32(value), 4);
+  share(first, 1);
+  try {
+    const second = koffiProvider(wish)!;
+    share(second, 0);
+    return second;
+  } catch {
+    return undefined; // Then a renewal looks like a rebinding: both are answered, only NAKs are rarer.
+  } finally {
+    share(first, 0);
+  }
+}
+
+async function adopt(fd: number, wish: SocketWish, { heard, failed }: Hearing): Promise<DhcpSocket> {
   const socket = createSocket("udp4");
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);

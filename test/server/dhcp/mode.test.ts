@@ -19,6 +19,7 @@ type Story = {
   settings?: Partial<ModeSettings>;
   remembered?: Remembered;
   gatewayMac?: string;
+  deaf?: string;
   /** Seconds at which the other server is heard. */
   foreignAt?: number[];
   untilSeconds: number;
@@ -31,6 +32,7 @@ function run(story: Story): { state: ModeState; actions: (ModeAction & { at: num
   const facts = {
     ...(story.remembered && { remembered: story.remembered }),
     ...(story.gatewayMac && { gatewayMac: story.gatewayMac }),
+    ...(story.deaf && { deaf: story.deaf }),
   };
   let [state, first] = startMode({ ...start, ...facts });
   const actions = first.map((action) => ({ ...action, at: 0 }));
@@ -165,6 +167,20 @@ const STORIES: (Story & {
     untilSeconds: 7200,
     want: "serving",
     alarms: 3,
+  },
+  {
+    name: "auto that cannot listen is a proxy, and does not remember it",
+    deaf: "port 68 is held by somebody",
+    untilSeconds: 60,
+    want: "proxy",
+    remembers: "nothing",
+  },
+  {
+    name: "server that cannot listen leases: a person said so",
+    deaf: "x",
+    settings: { dhcp: "server" },
+    untilSeconds: 0,
+    want: "serving",
   },
   {
     name: "proxy by settings asks nobody's memory",

@@ -1,0 +1,175 @@
+// One interface through its life: usable, lost, changed, back. Opens its sockets, pools and mode when it can be served and
+// closes them when not; a lost interface comes up by itself. Called by service.ts.
+import type { Cidr, Ipv4 } from "../../inventory/address.ts";
+import type { Inventory } from "../../inventory/port.ts";
+import type { ServedInterface } from "../boot/served-interface.ts";
+import { SlipwayError } from "../contract/errors.ts";
+import { readinessOf } from "../observe.ts";
+import { type ArpSocket, openArpSocket } from "./arp-socket.ts";
+import type { ModeState } from "./mode.ts";
+import { type AnswerContext, answerDatagram, type Counters, type LiveInterface } from "./run-answer.ts";
+import { runMode } from "./run-mode.ts";
+import { type DhcpInterfaceSettings, servedSubnets } from "./served-subnets.ts";
+import { type DhcpSocket, type DhcpSocketProvider, openServerSocket } from "./socket.ts";
+import { subnetKey } from "./subnet.ts";
+
+export type InterfaceContext = AnswerContext & {
+  inventory: AnswerContext["inventory"] & Pick<Inventory, "readMark" | "writeMark">;
+  provider: DhcpSocketProvider;
+  /** Networks that leases may belong to; grows with each pool that is opened. */
+  networks: Set<Cidr>;
+};
+
+export type InterfaceStatus = {
+  name: string;
+  /** `off` by its settings; `waiting` while it cannot be served. */
+  state: "off" | "waiting" | "starting" | ModeState["kind"];
+  /** Why, in plain words. */
+  reason: string;
+  address?: Ipv4;
+  foreignServer?: Ipv4;
+  counters: Counters;
+};
+
+export type InterfaceRunner = {
+  /** Takes over the interface as it is now. Rejects with PORT_IN_USE, NO_PERMISSION when its sockets cannot be opened. */
+  update(at: ServedInterface | undefined): Promise<void>;
+  status(): InterfaceStatus;
+  close(): void;
+};
+
+type Usable = ServedInterface & { address: Ipv4 };
+type Open = { live: LiveInterface; sockets: DhcpSocket[] };
+
+export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSettings): InterfaceRunner {
+  const { name } = settings;
+  const counters: Counters = { received: 0, answered: 0, ignored: 0, malformed: 0, limited: 0, unsaved: 0 };
+  let open: Open | undefined;
+  /** Undefined until the first look; then why the interface cannot be served, or "" when it can. */
+  let trouble: string | undefined;
+  let queue: Promise<void> = Promise.resolve();
+
+  const shut = () => {
+    if (!open) return;
+    open.live.mode.close();
+    open.live.arp?.close();
+    for (const socket of open.sockets) socket.close();
+    open = undefined;
+  };
+
+  const follow = async (at: ServedInterface | undefined) => {
+    const readiness = readinessOf(name, at);
+    const before = trouble;
+    if (readiness.kind === "lost") {
+      shut();
+      trouble = `${readiness.what}: ${readiness.remedy}`;
+      if (before === trouble) return;
+      ctx.record({ kind: "interface-lost", detail: { interface: name, what: readiness.what } });
+      ctx.log.error(`${name} ${readiness.what}, so no machine is served there. To mend it: ${readiness.remedy}.`);
+      return;
+    }
+    trouble = "";
+    if (before !== undefined && before !== "") {
+      ctx.record({ kind: "interface-back", detail: { interface: name } });
+      ctx.log.info(`${name} is usable again (${at!.address}).`);
+    }
+    if (settings.dhcp === "off") return;
+    if (open && needsNoReopening(open.live.at, at!)) {
+      open.live.at = at as Usable;
+      return;
+    }
+    shut();
+    open = await openInterface(ctx, settings, at as Usable, counters);
+  };
+
+  return {
+    update: (at) => {
+      const turn = queue.then(() => follow(at));
+      queue = turn.catch(() => {}); // The caller hears of it; the next change is followed all the same.
+      return turn;
+    },
+    status: () => statusOf(settings, open, trouble, counters),
+    close: shut,
+  };
+}
+
+/** Everything that sockets, pools and the mode hang on is the same; only MTU or the like changed. */
+function needsNoReopening(a: ServedInterface, b: ServedInterface): boolean {
+  const key = (one: ServedInterface) => JSON.stringify([one.index, one.mac, one.addresses, one.network?.cidr]);
+  return key(a) === key(b);
+}
+
+async function openInterface(
+  ctx: InterfaceContext,
+  settings: DhcpInterfaceSettings,
+  at: Usable,
+  counters: Counters,
+): Promise<Open> {
+  const sockets: DhcpSocket[] = [];
+  const arp = openArp(ctx, at);
+  const subnets = servedSubnets(settings, at);
+  for (const subnet of subnets) {
+    ctx.book.openPool(subnet, ctx.ownIps());
+    ctx.networks.add(subnetKey(subnet));
+  }
+  const { dhcp, force, gateway } = settings;
+  let live: LiveInterface | undefined;
+  const openPort = async (port: 67 | 4011) => {
+    const socket: DhcpSocket = await openServerSocket({
+      interfaceName: at.name,
+      ip: at.address,
+      port,
+      provider: ctx.provider,
+      heard: (bytes, from, isUnicast) => {
+        if (live) void answerDatagram(ctx, live, { bytes, from, port, isUnicast: isUnicast || port === 4011, socket });
+      },
+      failed: (cause) => ctx.log.warn(`${at.name}: the socket on port ${port} failed`, { err: cause }),
+    });
+    sockets.push(socket);
+  };
+  try {
+    await openPort(67);
+    await openPort(4011);
+  } catch (cause) {
+    for (const socket of sockets) socket.close();
+    arp?.close();
+    throw cause;
+  }
+  const modeSettings = { dhcp: dhcp as Exclude<typeof dhcp, "off">, force };
+  const mode = runMode({ ...ctx, at, settings: modeSettings, gateway, arp });
+  live = { at, settings, subnets, mode, arp, counters, probes: new Map() };
+  return { live, sockets };
+}
+
+/** Without the right to ask by ARP the rest still works: said once, served on. */
+function openArp(ctx: InterfaceContext, at: ServedInterface): ArpSocket | undefined {
+  try {
+    return openArpSocket(at);
+  } catch (cause) {
+    const why = cause instanceof SlipwayError ? cause.message : String(cause);
+    ctx.log.warn(`${at.name}: addresses are offered without asking the wire for them first: ${why}`);
+    return undefined;
+  }
+}
+
+function statusOf(
+  settings: DhcpInterfaceSettings,
+  open: Open | undefined,
+  trouble: string | undefined,
+  counters: Counters,
+): InterfaceStatus {
+  const { name, dhcp } = settings;
+  if (dhcp === "off") return { name, state: "off", reason: "dhcp: off in the settings", counters };
+  if (!open) return { name, state: "waiting", reason: trouble || "its sockets could not be opened", counters };
+  const { mode, at } = open.live;
+  const foreign = mode.foreign()?.server;
+  const { reason } = mode.permission();
+  return {
+    name,
+    state: mode.kind(),
+    reason,
+    address: at.address,
+    ...(foreign && { foreignServer: foreign }),
+    counters,
+  };
+}
