@@ -25,7 +25,7 @@ export function openDataDir(dataDir: string, log: StoreLog): void {
     }
     if ((mode & 0o020) !== 0) {
       chmodSync(dataDir, mode & 0o7755);
-      log.warn({ dataDir }, `dataDir ${dataDir} was writable by its group (mode ${octal(mode)}); now it is not`);
+      log.warn(`dataDir ${dataDir} was writable by its group (mode ${octal(mode)}); now it is not`, { dataDir });
     }
   } catch (cause) {
     throw storageFault(cause, dataDir);

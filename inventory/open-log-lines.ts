@@ -42,7 +42,7 @@ function openOrStartAnew(o: LogLineOptions): Database {
     const isExpendable = cause instanceof SlipwayError && /^DATABASE_/.test(cause.code);
     if (!isExpendable) throw cause;
     const aside = moveAside(path, o.now());
-    o.log.warn({ path, aside }, `${cause.message}: the machines' old log lines are in ${aside}; new ones start afresh`);
+    o.log.warn(`${cause.message}: the machines' old log lines are in ${aside}; new ones start afresh`, { path, aside });
     return openDatabase(options);
   }
 }
@@ -71,7 +71,7 @@ export function openLogLines(o: LogLineOptions): LogLines {
       keepBound();
     } catch (cause) {
       queue.countDropped(batch.length);
-      o.log.warn({ err: cause }, `${batch.length} log lines could not be written`);
+      o.log.warn(`${batch.length} log lines could not be written`, { error: cause });
     }
   }
   function report(): void {

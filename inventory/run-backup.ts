@@ -92,9 +92,9 @@ export function runBackups(db: Database, dataDir: string, now: () => number, log
     isRunning = true;
     try {
       const path = await backUp(db, dataDir, now());
-      log.info({ path }, `the inventory was copied to ${path}`);
+      log.info(`the inventory was copied to ${path}`, { path });
     } catch (cause) {
-      log.warn({ err: cause }, "the inventory could not be copied; the next try is in an hour");
+      log.warn("the inventory could not be copied; the next try is in an hour", { error: cause });
     } finally {
       isRunning = false;
     }

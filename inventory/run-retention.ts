@@ -29,9 +29,9 @@ export function runRetention(look: () => Promise<number>, log: StoreLog): () => 
   async function once(): Promise<void> {
     try {
       const rows = await look();
-      if (rows > 0) log.info({ rows }, `${rows} old events and boot attempts were deleted (retention.events)`);
+      if (rows > 0) log.info(`${rows} old events and boot attempts were deleted (retention.events)`, { rows });
     } catch (cause) {
-      log.warn({ err: cause }, "old events could not be deleted; the next try is in an hour");
+      log.warn("old events could not be deleted; the next try is in an hour", { error: cause });
     }
   }
   const first = setTimeout(once, FIRST_MS).unref();

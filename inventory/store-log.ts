@@ -1,4 +1,4 @@
-// What the inventory needs of a logger; pino's fits. Types only.
+// What the inventory needs of the appliance's log (server/boot/ports.ts `Log` fits). Types only.
 
-type Say = (fields: object, text: string) => void;
+type Say = (text: string, fields?: Readonly<Record<string, unknown>>) => void;
 export type StoreLog = { info: Say; warn: Say; error: Say };

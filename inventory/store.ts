@@ -185,7 +185,7 @@ function openParts(o: InventoryOptions, db: Database): Parts {
       const event = { kind: "log-dropped", at: now(), detail: { lines } } as const;
       commit
         .write((notes) => notes.events.push(tables.events.record(event)))
-        .catch((cause) => o.log.warn({ err: cause }, `${lines} log lines were dropped`));
+        .catch((cause) => o.log.warn(`${lines} log lines were dropped`, { error: cause }));
     },
   });
   return { options: o, tables, commit, logLines, now, watch };

@@ -5,6 +5,6 @@ export const silent: StoreLog = { info: () => {}, warn: () => {}, error: () => {
 
 export function recorder(): StoreLog & { said: string[] } {
   const said: string[] = [];
-  const say = (_fields: object, text: string) => void said.push(text);
+  const say = (text: string) => void said.push(text);
   return { said, info: say, warn: say, error: say };
 }
