@@ -52,20 +52,24 @@ export function parseCsv(text: string): FileRows {
   const [head, ...body] = lines.filter((cells) => cells.some((c) => c.text !== "") && !cells[0]!.text.startsWith("#"));
   if (head === undefined) return result;
   const columns = head.map((cell) => cell.text.toLowerCase());
-  head.forEach((cell, i) => {
-    if (!(COLUMNS as readonly string[]).includes(columns[i]!))
-      result.faults.push({ ...place(cell), at: cell.text, message: `no such column; known: ${COLUMNS.join(", ")}` });
-    else if (columns.indexOf(columns[i]!) < i)
-      result.faults.push({ ...place(cell), at: cell.text, message: "this column is given twice" });
-  });
-  if (!columns.includes("mac"))
-    result.faults.push({
-      ...place(head[0]!),
-      at: "",
-      message: `the first line must name the columns, mac among them; found "${columns.join(",")}"`,
-    });
+  result.faults.push(...headFaults(head, columns));
   for (const cells of body) readRow(cells, columns, result);
   return result;
+}
+
+/** A file without a head line gets one sentence, not one for each of its values. */
+function headFaults(head: Cell[], columns: string[]): FileFault[] {
+  const given = columns.join(",");
+  if (!columns.includes("mac"))
+    return [
+      { ...place(head[0]!), at: "", message: `the first line must name the columns, mac among them; found "${given}"` },
+    ];
+  return head.flatMap((cell, i): FileFault[] => {
+    const name = columns[i]!;
+    if (!(COLUMNS as readonly string[]).includes(name))
+      return [{ ...place(cell), at: cell.text, message: `no such column; known: ${COLUMNS.join(", ")}` }];
+    return columns.indexOf(name) < i ? [{ ...place(cell), at: cell.text, message: "this column is given twice" }] : [];
+  });
 }
 
 const place = ({ line, column }: Cell): Place => ({ line, column });
