@@ -1,4 +1,5 @@
 // DECLINE, RELEASE and INFORM (RFC 2131 §4.3.3–4.3.5, pxe.md 1.6). Called by reply.ts for mode `server`. Pure.
+import { isInNetwork } from "../../inventory/address.ts";
 import type { Lease } from "../../inventory/lease.ts";
 import { bootPart } from "./boot-options.ts";
 import type { Asker } from "./decide-discover.ts";
@@ -52,6 +53,10 @@ export function decideRelease(request: DhcpPacket, facts: ReplyFacts, { key, sub
 
 /** A client with an address of its own asks for the rest: no lease, no timers; boot data only for PXEClient. */
 export function decideInform(request: DhcpPacket, facts: ReplyFacts, { subnet }: Asker): Decision {
+  const from = request.clientIp === NO_IP ? facts.source.ip : request.clientIp;
+  if (from !== NO_IP && !isInNetwork(from, subnet.network)) {
+    return ignore(`its INFORM comes from ${from}, which is not in ${subnet.network.cidr}`);
+  }
   const isPxe = request.options.vendorClass?.startsWith("PXEClient") ?? false;
   const boot = isPxe ? bootPart(request, facts, "server") : undefined;
   const fields = { ...(boot?.kind === "boot" && boot.fields), clientIp: request.clientIp };

@@ -48,7 +48,7 @@ export type ReplyFacts = {
   probe: boolean;
   /** Only read; the decision says what to change. */
   book: LeaseBook;
-  /** How often this client fetched a loader of ours in the last two minutes although it is iPXE already (loop-guard.ts). */
+  /** How often this client fetched a loader of ours in the last two minutes. */
   loaderFetches: number;
   /** Path, without leading slash, of the iPXE script that explains the loop; served by TFTP and HTTP. */
   loopPath: string;

@@ -45,7 +45,8 @@ export class Pool {
 
   /** The longest-free address, which stays where it is; undefined when the pool is full. */
   next(now: number): number | undefined {
-    return this.#nextFresh() ?? this.#nextUsed(now);
+    // Offered but never taken counts as never used: otherwise a pool would be walked through by clients that look around.
+    return this.#nextUsed(0) ?? this.#nextFresh() ?? this.#nextUsed(now);
   }
 
   #nextFresh(): number | undefined {

@@ -21,8 +21,12 @@ export function recognisePi(request: DhcpPacket): { model?: string } | undefined
   const { vendorClass, clientArch, clientUuid } = request.options;
   if (clientArch !== undefined && clientArch[0] !== 0) return undefined;
   const model = clientUuid && modelOf(clientUuid);
-  // EEPROMs of 2019 send a REQUEST without option 60 (rpi-eeprom #87): 97 with its magic says enough.
-  if (vendorClass === undefined) return model === undefined ? undefined : { model };
+  // EEPROMs of 2019 send a REQUEST without option 60 (rpi-eeprom #87): 97 with its magic says enough, and so does the
+  // Pi 3's one xid beside a serial (vector rpi3-bootcode-discover-tcpdump-proxy). A MAC alone is any OS on a Pi.
+  if (vendorClass === undefined) {
+    if (model !== undefined) return { model };
+    return request.xid === PI3_XID && clientUuid !== undefined ? { model: OLD_PI } : undefined;
+  }
   if (vendorClass !== VENDOR_CLASS) return undefined;
   if (model !== undefined) return { model };
   const oui = formatHex(request.hardwareAddress.subarray(0, 3));
