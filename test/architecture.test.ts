@@ -24,6 +24,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/grpc": [...BOOT, "server/contract"],
   "server/rest": [...BOOT, "server/contract"],
   "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
+  "server/appliance": ["server", "inventory", "ipxe", "boot-assets"],
   "server/main.ts": ["server", "inventory", "ipxe", "boot-assets"],
   "node-agent": ["server/contract"],
 };
