@@ -14,7 +14,8 @@ const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, 
  */
 export function openDataDir(dataDir: string, log: StoreLog): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o711 });
+    // Set apart from mkdir, which a umask of 077 would turn into 0700.
+    if (mkdirSync(dataDir, { recursive: true }) !== undefined) chmodSync(dataDir, 0o711);
     const { mode } = statSync(dataDir);
     if ((mode & 0o002) !== 0) {
       throw new SlipwayError(

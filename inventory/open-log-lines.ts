@@ -71,7 +71,7 @@ export function openLogLines(o: LogLineOptions): LogLines {
       keepBound();
     } catch (cause) {
       queue.countDropped(batch.length);
-      o.log.warn(`${batch.length} log lines could not be written`, { error: cause });
+      o.log.warn(`${batch.length} log lines could not be written`, { err: cause });
     }
   }
   function report(): void {

@@ -94,7 +94,7 @@ export function runBackups(db: Database, dataDir: string, now: () => number, log
       const path = await backUp(db, dataDir, now());
       log.info(`the inventory was copied to ${path}`, { path });
     } catch (cause) {
-      log.warn("the inventory could not be copied; the next try is in an hour", { error: cause });
+      log.warn("the inventory could not be copied; the next try is in an hour", { err: cause });
     } finally {
       isRunning = false;
     }

@@ -31,7 +31,7 @@ export function runRetention(look: () => Promise<number>, log: StoreLog): () => 
       const rows = await look();
       if (rows > 0) log.info(`${rows} old events and boot attempts were deleted (retention.events)`, { rows });
     } catch (cause) {
-      log.warn("old events could not be deleted; the next try is in an hour", { error: cause });
+      log.warn("old events could not be deleted; the next try is in an hour", { err: cause });
     }
   }
   const first = setTimeout(once, FIRST_MS).unref();

@@ -185,7 +185,7 @@ function openParts(o: InventoryOptions, db: Database): Parts {
       const event = { kind: "log-dropped", at: now(), detail: { lines } } as const;
       commit
         .write((notes) => notes.events.push(tables.events.record(event)))
-        .catch((cause) => o.log.warn(`${lines} log lines were dropped`, { error: cause }));
+        .catch((cause) => o.log.warn(`${lines} log lines were dropped`, { err: cause }));
     },
   });
   return { options: o, tables, commit, logLines, now, watch };

@@ -18,7 +18,7 @@ export function watchers(findMachine: (id: string) => Machine | undefined, log: 
       try {
         call(listener);
       } catch (cause) {
-        log.error("a listener of the inventory failed; the write itself is on disk", { error: cause });
+        log.error("a listener of the inventory failed; the write itself is on disk", { err: cause });
       }
     }
   }

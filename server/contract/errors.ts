@@ -142,6 +142,13 @@ export const ERRORS = {
     remedy:
       "Somebody changed the log outside Slipway: keep dataDir as it is, copy it, and compare it with an earlier copy.",
   },
+  SECRETS_DAMAGED: {
+    status: 500,
+    grpc: "INTERNAL",
+    exit: 3,
+    remedy:
+      "Put dataDir/secrets back from your copy, whole; docs/recover-the-identity.md says what is lost without it.",
+  },
   ASSET_DAMAGED: { status: 500, grpc: "INTERNAL", exit: 3, remedy: "Run `npm run assets` to build the file again." },
   ASSET_MISSING: { status: 404, grpc: "NOT_FOUND", exit: 3, remedy: "Run `npm run assets` to build what is missing." },
   COMMAND_FAILED: {

@@ -11,6 +11,7 @@ import {
 } from "node:crypto";
 import { SlipwayError } from "../errors.ts";
 import { type Der, decode, malformed, oid, oidOf, parts, sequence, wholeBits } from "./der.ts";
+import { formatPem } from "./pem.ts";
 
 export type KeyKind = "ed25519" | "p256";
 
@@ -20,7 +21,7 @@ const KINDS = {
   p256: { signatureOid: "1.2.840.10045.4.3.2", digest: "sha256" },
 } as const satisfies Record<KeyKind, { signatureOid: string; digest: string | null }>;
 
-/** Makes a private key; its public half is `createPublicKey(key)`, or {@link spkiOf}. */
+/** Makes a private key; its public half is {@link publicKeyOf}. */
 export function generateKey(kind: KeyKind): KeyObject {
   return kind === "ed25519"
     ? generateKeyPairSync("ed25519").privateKey
@@ -31,6 +32,12 @@ export function generateKey(kind: KeyKind): KeyObject {
 export function formatPrivateKey(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }) as string;
 }
+
+/** The public half of a private key. */
+export const publicKeyOf = (key: KeyObject): KeyObject => createPublicKey(key);
+
+/** SubjectPublicKeyInfo PEM, of a public or a private key. */
+export const formatPublicKey = (key: KeyObject): string => formatPem("PUBLIC KEY", spkiOf(key));
 
 /** Reads PKCS#8 PEM. @throws BAD_REQUEST that says nothing about the text. */
 export function parsePrivateKey(pem: string): KeyObject {
@@ -52,7 +59,7 @@ export function kindOf(key: KeyObject): KeyKind {
 
 /** SubjectPublicKeyInfo as DER, of a public or a private key. */
 export function spkiOf(key: KeyObject): Uint8Array {
-  const publicKey = key.type === "private" ? createPublicKey(key) : key;
+  const publicKey = key.type === "private" ? publicKeyOf(key) : key;
   return publicKey.export({ type: "spki", format: "der" });
 }
 
