@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { NewEvent } from "../../../inventory/event.ts";
+import type { Inventory } from "../../../inventory/port.ts";
+import { openInventory } from "../../../inventory/store.ts";
+import { BootService, type BootServiceDeps } from "../../../server/boot/service.ts";
+
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const MAC = "52:54:00:12:34:56";
+const PEER = { remoteIp: "192.0.2.100", localIp: "192.0.2.1" };
+const QUERY = { mac: MAC, arch: "x86_64", platform: "efi" };
+const IMAGE = { id: "0123456789abcdef", name: "Slipway OS", version: "0.1.0", arch: "amd64", cmdline: "panic=10" };
+
+let dataDir: string;
+let inventory: Inventory;
+const events: Omit<NewEvent, "at">[] = [];
+
+beforeAll(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), "slipway-boot-"));
+  inventory = await openInventory({ dataDir, retention: { eventsMs: 1e9, logBytes: 1e6 }, log });
+});
+afterAll(async () => {
+  await inventory.close();
+  rmSync(dataDir, { recursive: true });
+});
+
+function serviceWith(over: Partial<BootServiceDeps> = {}): BootService {
+  events.length = 0;
+  return new BootService({
+    ...{ inventory, log, httpPort: 8080, grpcPort: 8443, caFingerprint: "ab".repeat(32), ticketMs: 900_000 },
+    record: (event) => events.push(event),
+    strangersAt: () => "boot",
+    imageFor: () => IMAGE,
+    macOf: () => undefined,
+    ...over,
+  });
+}
+const ticketIdIn = (script: string) => /boot\/ticket\/(\S+)/.exec(script)?.[1] ?? "";
+
+test("script sends an unknown machine to the OS, and makes it a discovered machine that is loading", async () => {
+  const script = await serviceWith().script(QUERY, PEER);
+  expect(script).toContain("kernel http://192.0.2.1:8080/image/0123456789abcdef/kernel panic=10");
+  const machine = await inventory.findMachineByMac(MAC);
+  expect(machine).toMatchObject({ lifecycle: "discovered", activity: "loading", arch: "amd64", firmware: "uefi" });
+  expect(events.map((event) => event.kind)).toEqual(["script"]);
+});
+
+test("ticket gives a token once stored only as its hash, and a new one when the download is repeated", async () => {
+  const service = serviceWith();
+  const id = ticketIdIn(await service.script(QUERY, PEER));
+  const first = await service.ticket(id, PEER);
+  const second = await service.ticket(id, PEER);
+  if (first.kind !== "ticket" || second.kind !== "ticket") throw new Error("both fetches must be answered");
+  const body = JSON.parse(second.body);
+  expect(body).toMatchObject({
+    schema: 1,
+    server: "192.0.2.1:8443",
+    caFingerprint: "ab".repeat(32),
+    attempt: id,
+    mac: MAC,
+  });
+  expect(JSON.parse(first.body).token).not.toBe(body.token);
+  const stored = await inventory.findTicket(id);
+  expect(stored?.tokenHash).toBe(createHash("sha256").update(body.token).digest("hex"));
+  expect(JSON.stringify(stored)).not.toContain(body.token);
+});
+
+test("ticket is refused to another address, and after its time", async () => {
+  const service = serviceWith();
+  const id = ticketIdIn(await service.script(QUERY, PEER));
+  expect(await service.ticket(id, { ...PEER, remoteIp: "192.0.2.66" })).toMatchObject({ kind: "refused", mac: MAC });
+  expect(await service.ticket("nobody-made-this", PEER)).toEqual({
+    kind: "refused",
+    reason: "there is no such ticket",
+  });
+  const late = serviceWith({ ticketMs: 0 });
+  const lateId = ticketIdIn(await late.script(QUERY, PEER));
+  expect(await late.ticket(lateId, PEER)).toMatchObject({ kind: "refused", reason: expect.stringMatching(/too late/) });
+});
+
+test("script refuses a machine that speaks for another one, with an event", async () => {
+  const service = serviceWith({ macOf: () => "52:54:00:99:99:99" });
+  const script = await service.script(QUERY, PEER);
+  expect(script).toMatch(/192.0.2.100 belongs to 52:54:00:99:99:99/);
+  expect(script).not.toContain("ticket");
+  expect(events).toEqual([{ kind: "ticket-refused", mac: MAC, detail: { reason: expect.any(String) } }]);
+});
+
+test("script explains a request without a MAC, and a missing image", async () => {
+  expect(await serviceWith().script({}, PEER)).toMatch(/names no MAC address \(none\)/);
+  const script = await serviceWith({ imageFor: () => undefined }).script({ ...QUERY, arch: "arm64" }, PEER);
+  expect(script).toMatch(/no Slipway OS image for arm64/);
+});
+
+test("script and httpLoader send a machine to its disk when a person chose so", async () => {
+  const [machine] = await inventory.changeMachines([{ macs: ["52:54:00:00:00:07"], boot: "disk" }], [], "test");
+  const service = serviceWith();
+  const script = await service.script({ ...QUERY, mac: machine!.macs[0]! }, PEER);
+  expect(script).toMatch(/exit 1\n$/);
+  expect(await service.httpLoader("52-54-00-00-00-07", PEER)).toBe("disk");
+  expect(await service.httpLoader("52-54-00-12-34-56", PEER)).toBe("serve");
+  expect(await service.httpLoader("nonsense", PEER)).toBe("ignore");
+  expect(await serviceWith({ strangersAt: () => "ignore" }).httpLoader("52-54-00-12-34-56", PEER)).toBe("ignore");
+});
+
+test("loopCount counts a machine's loaders of the last two minutes", () => {
+  const service = serviceWith();
+  for (let i = 0; i < 4; i++) service.noteLoaderFetched(MAC);
+  expect(service.loopCount(MAC)).toBe(4);
+  expect(service.loopCount("52:54:00:00:00:01")).toBe(0);
+});
+
+test("attemptOf names the attempt that an address is in", async () => {
+  const service = serviceWith();
+  const id = ticketIdIn(await service.script(QUERY, PEER));
+  expect(service.attemptOf(PEER.remoteIp)).toEqual({ mac: MAC, attemptId: id });
+});
