@@ -1,0 +1,93 @@
+// `machines`, `set`, `approve`, `retire` and `rm`.
+import { createInterface } from "node:readline/promises";
+import { SlipwayError } from "../contract/errors.ts";
+import type { MachineView, SetBody } from "../rest/schema.ts";
+import { machinePage, machineTable, nextSteps } from "./machine-table.ts";
+import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
+
+type Machines = { machines: MachineView[] };
+const FIELDS = ["role", "name", "address", "boot"] as const;
+type Field = (typeof FIELDS)[number];
+export type SetOptions = CommonOptions & { [F in Field]?: string } & { approve?: boolean; unset?: string[] };
+
+/** `a,b c` → a, b, c, each once. */
+export const splitRefs = (args: readonly string[]): string[] => [
+  ...new Set(args.flatMap((arg) => arg.split(",")).filter((ref) => ref !== "")),
+];
+
+export async function runMachines(ref: string | undefined, options: CommonOptions): Promise<void> {
+  const desk = await openDesk(options);
+  if (ref !== undefined) {
+    const machine = await desk.client.get<MachineView>("/v1/machines/get", { machine: ref });
+    return show(desk, machine, () => machinePage(machine, desk.now()));
+  }
+  const { machines } = await desk.client.get<Machines>("/v1/machines/list");
+  return show(desk, machines, () => machineTable(machines, desk.now(), desk.width));
+}
+
+export async function runSet(args: readonly string[], options: SetOptions): Promise<void> {
+  const body: SetBody = {
+    machines: splitRefs(args),
+    set: fieldsOf(options),
+    ...(options.approve ? { approve: true } : {}),
+  };
+  const desk = await openDesk(options);
+  await showChanged(desk, await desk.client.post<Machines>("/v1/machines/set", body));
+}
+
+function fieldsOf(options: SetOptions): SetBody["set"] {
+  const fields: SetBody["set"] = {};
+  for (const field of FIELDS) if (options[field] !== undefined) fields[field] = options[field];
+  for (const field of splitRefs(options.unset ?? [])) {
+    if (!FIELDS.includes(field as Field))
+      throw new SlipwayError("BAD_REQUEST", `--unset: must be one of ${FIELDS.join(", ")}, found "${field}"`);
+    if (fields[field as Field] !== undefined)
+      throw new SlipwayError("BAD_REQUEST", `--unset ${field} and --${field} contradict each other`, {
+        remedy: "Give one of the two.",
+      });
+    fields[field as Field] = null;
+  }
+  return fields;
+}
+
+export async function runMove(
+  verb: "approve" | "retire",
+  args: readonly string[],
+  options: CommonOptions & { undo?: boolean },
+): Promise<void> {
+  const desk = await openDesk(options);
+  const body = { machines: splitRefs(args), ...(options.undo ? { undo: true } : {}) };
+  await showChanged(desk, await desk.client.post<Machines>(`/v1/machines/${verb}`, body));
+}
+
+async function showChanged(desk: Desk, { machines }: Machines): Promise<void> {
+  const lines = machines.map((m) => {
+    const fields = [m.role, m.address, m.boot && `boot ${m.boot}`].filter(Boolean).join(", ");
+    const also = m.name === undefined ? "" : ` (${m.macs[0]})`;
+    return `${m.name ?? m.macs[0]}${also}: ${m.lifecycle}${fields ? `, ${fields}` : ""}\n`;
+  });
+  await show(desk, machines, () => lines.join("") + nextSteps(machines));
+}
+
+export async function runRemove(args: readonly string[], options: CommonOptions & { yes?: boolean }): Promise<void> {
+  const refs = splitRefs(args);
+  const desk = await openDesk(options);
+  if (!options.yes && !(await confirm(refs))) return desk.note("Nothing was removed.\n");
+  const { machines } = await desk.client.post<Machines>("/v1/machines/delete", { machines: refs });
+  await show(desk, machines, () => machines.map((m) => `${m.name ?? m.macs[0]}: removed\n`).join(""));
+}
+
+/** Asks on a terminal; a script must say --yes. */
+async function confirm(refs: readonly string[]): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new SlipwayError("BAD_REQUEST", `rm ${refs.join(" ")}: nobody is there to be asked`, {
+      remedy: "Add --yes.",
+    });
+  }
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await asking.question(
+    `Remove ${refs.join(", ")} from the inventory? A machine that is still there comes back as discovered. [y/N] `,
+  );
+  asking.close();
+  return /^y(es)?$/i.test(answer.trim());
+}

@@ -1,0 +1,86 @@
+// Machines for people: the table, the page of one machine, and what to do next.
+import type { MachineView } from "../rest/schema.ts";
+import { age, plain, renderPairs, renderTable } from "./table.ts";
+
+const HEAD = ["MAC", "NAME", "ROLE", "ADDRESS", "STATE", "NOW", "SEEN"];
+const BEFORE = [
+  "No machine is known yet.",
+  "Power one on in a network that this appliance serves (`slipway status` shows which), or write one down:",
+  "  slipway set 52:54:00:12:34:56 --role worker --approve",
+  "",
+].join("\n");
+
+const orDash = (text: string | undefined): string => (text === undefined || text === "" ? "-" : plain(text));
+
+/** Sorted by name, then MAC: the same machine stands at the same place each time. */
+export function machineTable(machines: readonly MachineView[], now: number, width?: number): string {
+  if (machines.length === 0) return BEFORE;
+  const sorted = machines.toSorted(
+    (a, b) => (a.name ?? "~").localeCompare(b.name ?? "~") || a.macs[0]!.localeCompare(b.macs[0]!),
+  );
+  const rows = sorted.map((m) => [
+    m.macs[0]! + (m.macs.length > 1 ? ` +${m.macs.length - 1}` : ""),
+    orDash(m.name),
+    orDash(m.role),
+    orDash(m.address ?? m.leasedAddress),
+    m.lifecycle,
+    m.activity,
+    age(m.seenAt, now),
+  ]);
+  return renderTable(HEAD, rows, width) + failures(sorted) + nextSteps(sorted);
+}
+
+/** Why they failed, in full: the table has no room for it. */
+function failures(machines: readonly MachineView[]): string {
+  const failed = machines.filter((m) => m.activity === "failed");
+  return (
+    failed.map((m) => `\n${m.name ?? m.macs[0]} failed: ${plain(m.activityReason ?? "no reason was given")}`).join("") +
+    (failed.length > 0 ? "\n" : "")
+  );
+}
+
+/** The one thing to do next, with the command. */
+export function nextSteps(machines: readonly MachineView[]): string {
+  const waiting = machines.filter((m) => m.lifecycle === "discovered");
+  const roleless = machines.filter((m) => m.lifecycle === "approved" && m.role === undefined);
+  const list = (some: readonly MachineView[]) =>
+    `${some
+      .slice(0, 3)
+      .map((m) => m.name ?? m.macs[0])
+      .join(",")}${some.length > 3 ? ",…" : ""}`;
+  const lines = [
+    ...(waiting.length > 0
+      ? [`${count(waiting)} for approval: slipway set ${list(waiting)} --role worker --approve`]
+      : []),
+    ...(roleless.length > 0 ? [`${count(roleless)} for a role: slipway set ${list(roleless)} --role worker`] : []),
+  ];
+  return lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
+}
+const count = (some: readonly unknown[]) => (some.length === 1 ? "1 machine waits" : `${some.length} machines wait`);
+
+/** Everything about one machine. */
+export function machinePage(m: MachineView, now: number): string {
+  const ago = (iso: string | undefined) => (iso === undefined ? undefined : `${age(iso, now)} ago (${iso})`);
+  const approved = m.approvedAt === undefined ? undefined : `${ago(m.approvedAt)} by ${m.approvedBy ?? "?"}`;
+  return renderPairs([
+    ["name", m.name ?? "-"],
+    ["macs", m.macs.join(" ")],
+    ["id", m.id],
+    ["role", m.role ?? "-"],
+    ["address", m.address === undefined ? undefined : `${m.address} (reserved)`],
+    ["has now", m.leasedAddress],
+    ["boot", m.boot],
+    ["state", m.lifecycle],
+    ["now", m.activityReason === undefined ? m.activity : `${m.activity}: ${plain(m.activityReason)}`],
+    ["pairing code", m.pairingCode],
+    ["firmware", [m.firmware, m.arch].filter(Boolean).join(", ")],
+    ["product", m.product && plain(m.product)],
+    ["serial", m.serial && plain(m.serial)],
+    ["uuid", m.uuid],
+    ["would install", m.installDisk && plain(m.installDisk)],
+    ["key", m.keyFingerprint && `sha256 ${m.keyFingerprint}`],
+    ["approved", approved],
+    ["first seen", ago(m.createdAt)],
+    ["last seen", ago(m.seenAt)],
+  ]);
+}

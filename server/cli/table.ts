@@ -1,0 +1,69 @@
+// Text for a tired admin: aligned columns, ages instead of dates, sizes with units. Used by every command's table form.
+import { styleText } from "node:util";
+
+/** Columns stand two blanks apart; the last is cut when the terminal is narrower, so that no line wraps. */
+export function renderTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  widthChars?: number,
+): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...all.map((cells) => (cells[i] ?? "").length)));
+  return all
+    .map((cells) => cells.map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  "))
+    .map((line) => `${cut(line.trimEnd(), widthChars)}\n`)
+    .join("");
+}
+
+/** `name: value` lines, aligned; what is undefined is left out. */
+export function renderPairs(pairs: readonly (readonly [string, string | undefined])[], indent = ""): string {
+  const shown = pairs.filter((p): p is [string, string] => p[1] !== undefined && p[1] !== "");
+  const width = Math.max(0, ...shown.map(([key]) => key.length)) + 1;
+  return shown.map(([key, value]) => `${indent}${`${key}:`.padEnd(width)} ${value}\n`).join("");
+}
+
+const cut = (line: string, width: number | undefined): string =>
+  width === undefined || line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`;
+
+/** `12 s`, `3 min`, `5 h`, `2 d`: how long ago, good enough to act on. */
+export function age(iso: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1000));
+  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
+  return seconds < 36 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+/** Time since the event before: `+0.84 s`, `+3 min`. */
+export function delta(ms: number | undefined): string {
+  if (ms === undefined) return "";
+  if (ms < 10_000) return `+${(ms / 1000).toFixed(2)} s`;
+  if (ms < 90_000) return `+${(ms / 1000).toFixed(1)} s`;
+  return ms < 5_400_000 ? `+${Math.round(ms / 60_000)} min` : `+${Math.round(ms / 3_600_000)} h`;
+}
+
+const pad = (n: number, digits = 2) => String(n).padStart(digits, "0");
+/** Local time of day to the millisecond. */
+export const clock = (ms: number): string => {
+  const d = new Date(ms);
+  return `${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}.${pad(d.getMilliseconds(), 3)}`;
+};
+/** Local date. */
+export const day = (ms: number): string => {
+  const d = new Date(ms);
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}`;
+};
+
+export const size = (bytes: number): string =>
+  bytes < 10_000
+    ? `${bytes} bytes`
+    : bytes < 10_000_000
+      ? `${Math.round(bytes / 1000)} kB`
+      : `${Math.round(bytes / 1e6)} MB`;
+
+/** Names and log lines come from machines: nothing in them may steer the terminal. */
+export const plain = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => (c === "\t" ? " " : "\ufffd"));
+
+/** Colour only on a terminal, and not when NO_COLOR is set. */
+export const paint = (colour: Parameters<typeof styleText>[0], text: string, isTerminal: boolean): string =>
+  isTerminal && !process.env.NO_COLOR ? styleText(colour, text, { validateStream: false }) : text;
