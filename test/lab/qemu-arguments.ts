@@ -1,0 +1,98 @@
+// A lab machine's QEMU command line: one row per firmware, so that what differs between them is seen at a glance.
+// Pure. Called by vm.ts. docs/lab.md tells what was tried.
+
+export type Firmware = "bios" | "uefi" | "uefi-http" | "arm64";
+
+export type VmFiles = {
+  /** The console's output. */
+  consoleFile: string;
+  /** The machine's own copy of the firmware's variables; unused by BIOS. */
+  varsFile: string;
+  /** QEMU's control socket; a path of at most 107 bytes. */
+  controlSocket: string;
+};
+
+export type VmSettings = {
+  firmware: Firmware;
+  /** 52:54:00:…, QEMU's own range. */
+  mac: string;
+  /** Name of the tap on the lab's bridge. */
+  tap: string;
+  /** Default 2048: Slipway OS unpacks its root into memory. */
+  memoryMiB?: number;
+  /** Raw disk image; booted after the network. */
+  disk?: string;
+  /** What the machine's clock says at power-on: `1970-01-01T00:00:10`. Default: the right time. */
+  clock?: string;
+};
+
+type FirmwareRow = {
+  program: string;
+  machine: readonly string[];
+  /** Flash images: code, and the template of the variables. */
+  flash?: { code: string; vars: string };
+  /** QEMU's NIC ROM is iPXE; without it UEFI uses its own network stack. */
+  nicRom: "default" | "none";
+  extra: readonly string[];
+};
+
+const OVMF = { code: "/usr/share/OVMF/OVMF_CODE_4M.fd", vars: "/usr/share/OVMF/OVMF_VARS_4M.fd" };
+const AAVMF = { code: "/usr/share/AAVMF/AAVMF_CODE.fd", vars: "/usr/share/AAVMF/AAVMF_VARS.fd" };
+/** OVMF reads these itself: with PXE off, its first way to the network is HTTP Boot. */
+const withoutPxe = ["4", "6"].flatMap((v) => ["-fw_cfg", `name=opt/org.tianocore/IPv${v}PXESupport,string=n`]);
+
+/** The debian package of each file is in setup/packages.mjs, purpose `lab`. */
+export const FIRMWARES: Record<Firmware, FirmwareRow> = {
+  bios: {
+    program: "qemu-system-x86_64",
+    // graphics=off makes SeaBIOS, and whatever prints through it, use the serial port too.
+    machine: ["-machine", "q35,graphics=off"],
+    nicRom: "default",
+    extra: [],
+  },
+  uefi: { program: "qemu-system-x86_64", machine: ["-machine", "q35"], flash: OVMF, nicRom: "none", extra: [] },
+  "uefi-http": {
+    program: "qemu-system-x86_64",
+    machine: ["-machine", "q35"],
+    flash: OVMF,
+    nicRom: "none",
+    extra: withoutPxe,
+  },
+  arm64: {
+    program: "qemu-system-aarch64",
+    machine: ["-machine", "virt", "-cpu", "cortex-a57"],
+    flash: AAVMF,
+    nicRom: "none",
+    extra: [],
+  },
+};
+
+/** Program and arguments that power the machine on. */
+export function qemuCommand(vm: VmSettings, files: VmFiles): string[] {
+  const row = FIRMWARES[vm.firmware];
+  return [
+    row.program,
+    // Hardware virtualisation is never assumed: a /dev/kvm that exists may still be unable to run firmware.
+    ...["-accel", "tcg", ...row.machine, "-smp", "1", "-m", String(vm.memoryMiB ?? 2048)],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", `file:${files.consoleFile}`],
+    ...["-qmp", `unix:${files.controlSocket},server=on,wait=off`],
+    ...(row.flash ? flashArguments(row.flash.code, files.varsFile) : []),
+    ...["-netdev", `tap,id=net0,ifname=${vm.tap},script=no,downscript=no`],
+    ...["-device", `virtio-net-pci,netdev=net0,mac=${vm.mac},bootindex=1${row.nicRom === "none" ? ",romfile=" : ""}`],
+    // Without entropy iPXE waits four seconds for timer ticks (docs/lab.md); real machines have some.
+    ...["-device", "virtio-rng-pci"],
+    ...(vm.disk ? diskArguments(vm.disk) : []),
+    ...(vm.clock ? ["-rtc", `base=${vm.clock}`] : []),
+    ...row.extra,
+  ];
+}
+
+const flashArguments = (code: string, vars: string) => [
+  ...["-drive", `if=pflash,format=raw,readonly=on,file=${code}`],
+  ...["-drive", `if=pflash,format=raw,file=${vars}`],
+];
+
+const diskArguments = (file: string) => [
+  ...["-drive", `if=none,id=disk0,format=raw,file=${file}`],
+  ...["-device", "virtio-blk-pci,drive=disk0,bootindex=2,serial=lab-disk"],
+];
