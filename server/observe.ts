@@ -95,7 +95,7 @@ export type InterfaceChange = {
 /**
  * Calls `listener` for each named interface that changes: carrier, addresses, MAC, MTU, vanished, returned (with a new index).
  *
- * @returns the way to stop. The timer does not keep the process alive.
+ * @returns the way to stop.
  */
 export function watchInterfaces(
   names: readonly string[],
@@ -115,6 +115,5 @@ export function watchInterfaces(
       listener({ name, before, now });
     }
   }, options.pollMs ?? 1000);
-  timer.unref();
   return () => clearInterval(timer);
 }

@@ -148,17 +148,16 @@ export async function openServerSocket(options: {
  * no other program can slip in. Without the right to bind (systemd gave the first socket) there is no second one.
  */
 function pairWith(first: number, wish: SocketWish): number | undefined {
-  const share = (fd: number, value: 0 | 1) => c.libc().setsockopt(fd, c.SOL_SOCKET, c.SO_REUSEADDR, c.uint32(value), 4);
-  share(first, 1);
+  setShared(first, true);
   try {
-    const second = koffiProvider(wish)!;
-    share(second, 0);
-    return second;
+    return koffiProvider(wish);
   } catch {
     return undefined; // Then a renewal looks like a rebinding: both are answered, only NAKs are rarer.
-  } finally {
-    share(first, 0);
   }
+}
+
+function setShared(fd: number, isShared: boolean): void {
+  c.libc().setsockopt(fd, c.SOL_SOCKET, c.SO_REUSEADDR, c.uint32(isShared ? 1 : 0), 4);
 }
 
 async function adopt(fd: number, wish: SocketWish, { heard, failed }: Hearing): Promise<DhcpSocket> {
@@ -170,6 +169,8 @@ async function adopt(fd: number, wish: SocketWish, { heard, failed }: Hearing): 
       resolve();
     });
   });
+  // libuv sets SO_REUSEADDR on every descriptor it adopts; while we serve, nobody shall share the port.
+  if (!wish.isShared) setShared(fd, false);
   socket.on("message", heard);
   socket.on("error", failed);
   let isOpen = true;

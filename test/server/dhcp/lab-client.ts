@@ -98,7 +98,8 @@ export async function openClient(interfaceName: string, port = 68) {
   let nextXid = (process.pid * 65_536) >>> 0;
   const ask = (question: Question) =>
     new Promise<Reply[]>((resolve, reject) => {
-      const xid = question.xid ?? (nextXid = (nextXid + 1) >>> 0);
+      nextXid = (nextXid + 1) >>> 0;
+      const xid = question.xid ?? nextXid;
       const replies: Reply[] = [];
       const finish = () => {
         clearTimeout(timer);

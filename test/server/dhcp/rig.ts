@@ -146,9 +146,9 @@ async function startClient(lab: Lab, ns: Namespace, port: number): Promise<Clien
     stop: () => running.stop(),
     async ask(question) {
       running.write(`${JSON.stringify(question)}\n`);
-      asked++;
-      await running.waitFor(new RegExp(`^open\\n(\\[.*\\]\\n){${asked}}`), (question.waitMs ?? 1500) + 5000);
-      return JSON.parse(running.stdout().split("\n")[asked]!) as Reply[];
+      const mine = ++asked;
+      await running.waitFor(new RegExp(`^open\\n(\\[.*\\]\\n){${mine}}`), (question.waitMs ?? 1500) + 5000);
+      return JSON.parse(running.stdout().split("\n")[mine]!) as Reply[];
     },
   };
 }
