@@ -1,6 +1,6 @@
 // The machine's clocks. Edge. The wall clock may be 1970; the kernel's own count from its start is always right.
 import { SlipwayError } from "../server/contract/errors.ts";
-import { openLibc } from "./open-libc.ts";
+import type { Libc } from "./open-libc.ts";
 
 export type Clock = {
   /** Milliseconds since 1970, as this machine believes. */
@@ -13,20 +13,23 @@ export type Clock = {
 
 const CLOCK_REALTIME = 0;
 
-/** The clocks of this machine. */
-export const SYSTEM_CLOCK: Clock = {
+/** Milliseconds since the kernel's start: CLOCK_MONOTONIC starts with it. */
+export const uptimeMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
+
+/** The clocks of this machine. @param libc undefined where it could not be loaded: the clock then cannot be set. */
+export const systemClock = (libc: Libc | undefined): Clock => ({
   now: () => Date.now(),
-  // CLOCK_MONOTONIC starts with the kernel.
-  uptimeMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+  uptimeMs,
   set: (toMs) => {
+    if (libc === undefined)
+      throw new SlipwayError("NO_PERMISSION", "the clock could not be set: there is no C library");
     const timespec = Buffer.alloc(16);
     timespec.writeBigInt64LE(BigInt(Math.floor(toMs / 1000)), 0);
     timespec.writeBigInt64LE(BigInt(Math.floor(toMs % 1000) * 1_000_000), 8);
-    const libc = openLibc();
     if (libc.clockSettime(CLOCK_REALTIME, timespec) !== 0)
       throw new SlipwayError(
         "NO_PERMISSION",
         `the clock could not be set: errno ${libc.errno()}; CAP_SYS_TIME is needed`,
       );
   },
-};
+});

@@ -2,7 +2,7 @@
 // A packet socket is the only way to such frames; without CAP_NET_RAW nothing is heard and nothing else is lost.
 import type { Neighbour } from "../server/contract/generated/agent.ts";
 import { decodeLldp } from "./lldp.ts";
-import { type Libc, openLibc } from "./open-libc.ts";
+import type { Libc } from "./open-libc.ts";
 import { type Root, readNames, readNumber } from "./read-sysfs.ts";
 
 const AF_PACKET = 17;
@@ -20,8 +20,8 @@ const LOOK_EVERY_MS = 5000;
  * Starts listening on every interface with hardware behind it.
  * @returns what was heard so far, the newest per interface; and the way to stop.
  */
-export function listenLldp(from: Root): { neighbours(): Neighbour[]; close(): void } {
-  const sockets = openSockets(from);
+export function listenLldp(from: Root, libc: Libc | undefined): { neighbours(): Neighbour[]; close(): void } {
+  const sockets = libc === undefined ? [] : openSockets(from, libc);
   const heard = new Map<string, Neighbour>();
   const frame = Buffer.alloc(2048);
   const look = () => {
@@ -42,13 +42,12 @@ export function listenLldp(from: Root): { neighbours(): Neighbour[]; close(): vo
   };
 }
 
-function openSockets(from: Root): { nic: string; fd: number; libc: Libc }[] {
+function openSockets(from: Root, libc: Libc): { nic: string; fd: number; libc: Libc }[] {
   const nics = readNames(from, "sys/class/net").filter(
     (nic) => readNames(from, `sys/class/net/${nic}/device`).length > 0,
   );
   return nics.flatMap((nic) => {
     const index = readNumber(from, `sys/class/net/${nic}/ifindex`);
-    const libc = openLibc();
     const fd = libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, ETH_P_LLDP_BE);
     if (fd < 0) return [];
     const join = packetMreq(index);

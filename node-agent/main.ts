@@ -1,11 +1,12 @@
 // The node agent's start: joins the loops to this machine. No rule is here; run-agent.ts is the life, world.ts what it touches.
 // One bundle of this file is the agent in the image (run-bundle.ts); systemd/image/slipway-agent.service starts it.
 import { setTimeout as sleep } from "node:timers/promises";
-import { SYSTEM_CLOCK } from "./clock-service.ts";
+import { systemClock, uptimeMs } from "./clock-service.ts";
 import { listenLldp } from "./lldp-socket.ts";
 import { openLog } from "./log.ts";
 import { openNotify } from "./notify-socket.ts";
 import { observeNode, readBootId, THIS_MACHINE } from "./observe.ts";
+import { openLibc } from "./open-libc.ts";
 import { openKernelLog } from "./read-kmsg.ts";
 import { runAgent } from "./run-agent.ts";
 import { openScreen } from "./run-screen.ts";
@@ -18,40 +19,33 @@ const WATCHDOG_EVERY_MS = 20_000;
 // The image keeps everything at its place; a test names other directories.
 const stateDir = process.env.SLIPWAY_STATE_DIR ?? "/run/slipway";
 const hasScreen = process.env.SLIPWAY_SCREEN !== "off";
+const machine = { ...THIS_MACHINE, root: process.env.SLIPWAY_ROOT ?? THIS_MACHINE.root };
 
-const log = openLog(SYSTEM_CLOCK.uptimeMs);
-/** What needs koffi is worth having and never worth dying for. */
-const orElse = <T>(what: string, open: () => T, fallback: T): T => {
-  try {
-    return open();
-  } catch (error) {
-    log.warn(`${what}: ${(error as Error).message}`);
-    return fallback;
-  }
-};
-
-const notify = orElse(
-  "systemd is not told",
-  () => openNotify(process.env.NOTIFY_SOCKET),
-  () => {},
-);
-const lldp = orElse("LLDP is not heard", () => listenLldp(THIS_MACHINE), { neighbours: () => [], close: () => {} });
-const screen = hasScreen ? openScreen(THIS_MACHINE) : { show: () => {}, close: () => {} };
+const log = openLog(uptimeMs);
+// Setting the clock, telling systemd and hearing LLDP are worth having, and never worth dying for.
+const libc = await openLibc().catch((error: Error) => {
+  log.warn(`The C library could not be loaded; the clock cannot be set: ${error.message}`);
+  return undefined;
+});
+const notify = openNotify(process.env.NOTIFY_SOCKET, libc);
+const lldp = listenLldp(machine, libc);
+const screen = hasScreen ? openScreen(machine) : { show: () => {}, close: () => {} };
 const stop = new AbortController();
 
 const world: World = {
   store: openStore(stateDir),
-  clock: SYSTEM_CLOCK,
+  clock: systemClock(libc),
   log,
   notify,
   version: process.env.SLIPWAY_VERSION ?? "0.1.0",
-  bootId: readBootId(THIS_MACHINE),
-  startedMs: SYSTEM_CLOCK.uptimeMs() - process.uptime() * 1000,
-  observe: () => observeNode(THIS_MACHINE, lldp.neighbours()),
+  bootId: readBootId(machine),
+  startedMs: uptimeMs() - process.uptime() * 1000,
+  observe: () => observeNode(machine, lldp.neighbours()),
   show: (status) => screen.show(status),
   openKernelLog: (afterSeq) => openKernelLog(afterSeq),
   wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
   chance: Math.random,
+  pace: { linesMs: 500, factsMs: 60_000 },
 };
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());

@@ -1,6 +1,5 @@
 // The few calls of the C library that Node has no word for: setting the clock, a datagram to systemd, a packet socket. Edge.
-// koffi is loaded on first use; where it cannot be (another libc), the agent lives on without these three.
-import koffi from "koffi";
+// Where koffi cannot be loaded (its native part is missing, or there is another libc) the agent lives on without these three.
 
 export type Libc = {
   /** Each returns −1 and sets errno on failure. */
@@ -14,22 +13,16 @@ export type Libc = {
   errno(): number;
 };
 
-let opened: Libc | undefined;
-
-/** The C library, loaded once. Throws where there is no glibc. */
-export function openLibc(): Libc {
-  opened ??= load();
-  return opened;
-}
-
-function load(): Libc {
+/** Loads the C library. Rejects where there is no koffi or no glibc. */
+export async function openLibc(): Promise<Libc> {
+  const { default: koffi } = await import("koffi");
   const lib = koffi.load("libc.so.6");
   return {
     clockSettime: lib.func("int clock_settime(int clock, void *timespec)"),
     socket: lib.func("int socket(int domain, int type, int protocol)"),
     bind: lib.func("int bind(int fd, void *address, uint32_t length)"),
-    sendto: lib.func("ssize_t sendto(int fd, void *bytes, size_t length, int flags, void *address, uint32_t n)"),
-    recv: lib.func("ssize_t recv(int fd, _Out_ uint8_t *bytes, size_t length, int flags)"),
+    sendto: lib.func("int64_t sendto(int fd, void *bytes, size_t length, int flags, void *address, uint32_t n)"),
+    recv: lib.func("int64_t recv(int fd, _Out_ uint8_t *bytes, size_t length, int flags)"),
     setsockopt: lib.func("int setsockopt(int fd, int level, int name, void *value, uint32_t length)"),
     close: lib.func("int close(int fd)"),
     errno: () => koffi.errno(),

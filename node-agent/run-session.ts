@@ -23,10 +23,8 @@ export type Progressed = {
 
 export type SessionEvents = { onState(state: NodeState, disk: InstallDisk | undefined, facts: Facts): void };
 
-const LOG_EVERY_MS = 500;
 /** 150 lines of a thousand characters stay under the appliance's limit for a message. */
 const LINES_PER_BATCH = 150;
-const FACTS_EVERY_MS = 60_000;
 
 type Stream = ClientDuplexStream<NodeReport, NodeOrder>;
 type Report = NonNullable<NodeReport["report"]>;
@@ -89,14 +87,14 @@ class Session {
         this.#stream.on("end", () => resolve({ kind: "unreachable", reason: "the appliance ended the connection" }));
         signal.addEventListener("abort", () => resolve({ kind: "stopped" }), { once: true, signal: ended.signal });
         this.#greet(clockWasMs);
-        timers.push(setInterval(() => this.#sendLines(kernelLog), LOG_EVERY_MS));
+        timers.push(setInterval(() => this.#sendLines(kernelLog), this.#world.pace.linesMs));
         timers.push(
           setInterval(() => {
             this.#sendFacts();
             const { notBefore, notAfter } = certificate;
             if (shouldRenew(notBefore.getTime(), notAfter.getTime(), this.#world.clock.now()))
               resolve({ kind: "renew" });
-          }, FACTS_EVERY_MS),
+          }, this.#world.pace.factsMs),
         );
       });
     } finally {

@@ -8,6 +8,14 @@ import type { KernelLog } from "./read-kmsg.ts";
 import type { ScreenStatus } from "./screen.ts";
 import type { Store } from "./store.ts";
 
+/** How often a session looks, in milliseconds. */
+export type Pace = {
+  /** For new log lines. */
+  linesMs: number;
+  /** For facts that changed, and for a certificate that has lived two thirds of its time. */
+  factsMs: number;
+};
+
 export type World = {
   store: Store;
   clock: Clock;
@@ -24,4 +32,5 @@ export type World = {
   wait(ms: number, signal: AbortSignal): Promise<void>;
   /** From 0 to 1. */
   chance(): number;
+  pace: Pace;
 };

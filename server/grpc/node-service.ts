@@ -1,7 +1,6 @@
 // The Node service: one stream per enrolled machine. Who it is comes from the client certificate of the connection; what it
 // reports is written by the table below, one report at a time, so that a machine that talks too fast is held back by
 // HTTP/2's flow control. Edge: reads and writes the inventory. server.ts registers it.
-import { X509Certificate } from "node:crypto";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { Mac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
@@ -9,6 +8,7 @@ import type { Inventory } from "../../inventory/port.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import type { NodeOrder, NodeReport } from "../contract/generated/agent.ts";
+import { parseCertificate } from "../contract/pki/certificate.ts";
 import { keyFingerprint as fingerprintOf } from "../contract/pki/key.ts";
 import { decideRenewal } from "./enrolment.ts";
 import { ReportWriter } from "./report-service.ts";
@@ -46,13 +46,12 @@ async function identifyCaller({ inventory, now }: NodeDeps, call: Call): Promise
   // grpc-js leaves out certificates that did not verify against the appliance's CA.
   const raw = call.getAuthContext().sslPeerCertificate?.raw;
   if (raw === undefined) throw new SlipwayError("NOT_ENROLLED", "a valid client certificate is needed here");
-  const certificate = new X509Certificate(raw);
+  const certificate = parseCertificate(raw);
   const keyFingerprint = fingerprintOf(certificate.publicKey);
-  const machineId = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject)?.[1] ?? "";
-  const machine = await inventory.findMachineById(machineId);
+  const machine = await inventory.findMachineById(certificate.subject.commonName ?? "");
   const decision = decideRenewal(machine, keyFingerprint, await inventory.isKeyRevoked(keyFingerprint));
   if (decision.kind === "refuse") throw new SlipwayError("NOT_ENROLLED", decision.reason);
-  const validTo = certificate.validToDate.getTime();
+  const validTo = certificate.notAfter.getTime();
   if (now() > validTo) throw new SlipwayError("NOT_ENROLLED", "the client certificate ran out");
   return { machine: machine!, mac: machine!.macs[0]!, keyFingerprint, validTo };
 }
