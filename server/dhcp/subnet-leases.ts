@@ -75,14 +75,8 @@ export class SubnetLeases {
 
   /** Addresses that this machine declined and that are still set aside. */
   declinedCount(key: ClientKey, now: number): number {
-    const addresses = this.#declinedBy.get(key);
-    if (addresses === undefined) return 0;
-    for (const address of addresses) {
-      const lease = this.#held.get(address)?.lease;
-      if (lease?.state !== "declined" || lease.mac !== key || lease.expiresAt <= now) addresses.delete(address);
-    }
-    if (addresses.size === 0) this.#declinedBy.delete(key);
-    return addresses.size;
+    const addresses = [...(this.#declinedBy.get(key) ?? [])];
+    return addresses.filter((address) => this.#held.get(address)!.lease.expiresAt > now).length;
   }
 
   /** The machine's reservation in this subnet, whether usable or not. */
@@ -164,9 +158,7 @@ export class SubnetLeases {
   put(lease: Lease, isDurable: boolean): void {
     const address = ipv4ToNumber(lease.address);
     const before = this.#held.get(address);
-    if (before !== undefined && before.lease.mac !== lease.mac && this.#addressOf.get(before.lease.mac) === address) {
-      this.#addressOf.delete(before.lease.mac);
-    }
+    if (before !== undefined) this.#forget(before.lease, lease, address);
     const isSame = before?.lease.mac === lease.mac && before.lease.state === lease.state && lease.state === "bound";
     const durableUntil = isDurable ? lease.expiresAt : isSame ? before.durableUntil : 0;
     this.#held.set(address, { lease, durableUntil });
@@ -195,6 +187,14 @@ export class SubnetLeases {
 
   *leases(): Generator<Lease> {
     for (const { lease } of this.#held.values()) yield lease;
+  }
+
+  /** Ends what the machine before had of an address: otherwise invented MACs would fill the memory in the long run. */
+  #forget({ mac, state }: Lease, next: Lease, address: number): void {
+    if (mac !== next.mac && this.#addressOf.get(mac) === address) this.#addressOf.delete(mac);
+    const declined = state === "declined" ? this.#declinedBy.get(mac) : undefined;
+    declined?.delete(address);
+    if (declined?.size === 0) this.#declinedBy.delete(mac);
   }
 
   #setAside(key: ClientKey, address: number): void {
