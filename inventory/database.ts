@@ -21,6 +21,8 @@ import { storageFault } from "./storage-fault.ts";
 const APPLICATION_ID = 0x534c5057;
 /** A whole check of a file up to this size costs less than 0.2 s; of a larger one only `essentialTables` are checked. */
 const WHOLE_CHECK_BYTES = 32 * 1024 * 1024;
+/** https://www.sqlite.org/fileformat.html#the_database_header */
+const HEADER_BYTES = 100;
 const BUSY_MS = 1000;
 
 export type DatabaseOptions = {
@@ -65,6 +67,9 @@ function migrate(db: Database, options: DatabaseOptions): void {
 function connect(path: string, options: DatabaseOptions): Database {
   const db = new Sqlite(path, { timeout: BUSY_MS });
   try {
+    // Before any pragma that writes: another program's file is not ours to turn to WAL.
+    const id = Number(db.pragma("application_id", { simple: true }));
+    if (id !== APPLICATION_ID) throw damaged(path, "is no database of Slipway (its application id is another)");
     db.pragma("journal_mode = WAL");
     db.pragma(`synchronous = ${options.synchronous}`);
     db.pragma("foreign_keys = ON");
@@ -117,8 +122,6 @@ function damaged(path: string, how: string, cause?: unknown): SlipwayError {
 }
 
 function check(db: Database, options: DatabaseOptions): void {
-  const id = Number(db.pragma("application_id", { simple: true }));
-  if (id !== APPLICATION_ID) throw damaged(options.path, "is no database of Slipway (its application id is another)");
   const isSmall = statSync(options.path).size <= WHOLE_CHECK_BYTES;
   const checks = isSmall ? ["quick_check(1)"] : options.essentialTables.map((table) => `quick_check(${table})`);
   for (const pragma of checks) {
@@ -145,7 +148,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   try {
     if (!existsSync(options.path)) createDatabase(options);
     tightenMode(options.path);
-    if (statSync(options.path).size === 0) throw damaged(options.path, "is empty: it was cut to 0 bytes");
+    const { size } = statSync(options.path);
+    if (size < HEADER_BYTES)
+      throw damaged(options.path, `is cut to ${size} bytes; the header alone has ${HEADER_BYTES}`);
     db = connect(options.path, options);
     check(db, options);
     migrate(db, options);

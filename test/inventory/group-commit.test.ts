@@ -1,0 +1,101 @@
+// Group commit: one transaction per turn, each job on its own, nothing told before it is there.
+import Sqlite from "better-sqlite3";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { groupCommit, type Notes } from "../../inventory/group-commit.ts";
+
+function setUp() {
+  const db = new Sqlite(":memory:");
+  db.exec("CREATE TABLE t (x INTEGER PRIMARY KEY)");
+  const told: Notes[] = [];
+  const commit = groupCommit(
+    db,
+    (cause) => cause,
+    (notes) => void told.push(notes),
+  );
+  const insert = db.prepare<[number]>("INSERT INTO t VALUES (?)");
+  const rows = () =>
+    db
+      .prepare<[], { x: number }>("SELECT x FROM t ORDER BY x")
+      .all()
+      .map((r) => r.x);
+  return { db, told, commit, insert, rows };
+}
+
+test("writes of one turn share one transaction, and a failing one fails alone", async () => {
+  const { commit, insert, rows, told } = setUp();
+  const results = await Promise.allSettled(
+    [1, 2, 1, 3].map((x) =>
+      commit.write((notes) => {
+        insert.run(x);
+        notes.machineIds.add(String(x));
+        return x * 10;
+      }),
+    ),
+  );
+  expect(results.map((r) => (r.status === "fulfilled" ? r.value : r.reason.code))).toEqual([
+    10,
+    20,
+    "SQLITE_CONSTRAINT_PRIMARYKEY",
+    30,
+  ]);
+  expect(rows()).toEqual([1, 2, 3]);
+  expect(told.map((n) => [...n.machineIds])).toEqual([["1", "2", "3"]]);
+});
+
+test("what a job wrote before it threw is undone with it", async () => {
+  const { commit, insert, rows, told } = setUp();
+  const failing = commit.write((notes) => {
+    insert.run(7);
+    notes.deletedIds.add("7");
+    throw new Error("second thoughts");
+  });
+  await expect(failing).rejects.toThrow("second thoughts");
+  expect(rows()).toEqual([]);
+  expect(told.every((n) => n.deletedIds.size === 0)).toBe(true);
+});
+
+test("a commit that fails rejects all of its batch, and the next one works", async () => {
+  const { db, commit, insert, rows } = setUp();
+  db.exec("CREATE TABLE child (x INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED); PRAGMA foreign_keys = ON");
+  const orphan = db.prepare("INSERT INTO child VALUES (99)");
+  const results = await Promise.allSettled([commit.write(() => insert.run(1)), commit.write(() => orphan.run())]);
+  expect(results.map((r) => r.status)).toEqual(["rejected", "rejected"]);
+  await commit.write(() => insert.run(2));
+  expect(rows()).toEqual([2]);
+});
+
+test("more than 512 writes take more than one turn, in their order", async () => {
+  const { commit, insert, rows, told } = setUp();
+  await Promise.all(Array.from({ length: 1300 }, (_, x) => commit.write(() => insert.run(x))));
+  expect(rows()).toHaveLength(1300);
+  expect(told).toHaveLength(3);
+});
+
+test("flush writes at once", () => {
+  const { commit, insert, rows } = setUp();
+  void commit.write(() => insert.run(5));
+  expect(rows()).toEqual([]);
+  commit.flush();
+  expect(rows()).toEqual([5]);
+});
+
+test("any mix of good and failing jobs leaves exactly the good ones", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ x: fc.nat(20), fails: fc.boolean() }), { maxLength: 40 }), async (jobs) => {
+      const { commit, insert, rows } = setUp();
+      const results = await Promise.allSettled(
+        jobs.map(({ x, fails }) =>
+          commit.write(() => {
+            insert.run(x);
+            if (fails) throw new Error("no");
+          }),
+        ),
+      );
+      const acknowledged = jobs.filter((_, i) => results[i]!.status === "fulfilled").map((j) => j.x);
+      expect(rows()).toEqual([...acknowledged].sort((a, b) => a - b));
+      expect(new Set(acknowledged)).toEqual(new Set(jobs.filter((j) => !j.fails).map((j) => j.x)));
+    }),
+    { numRuns: 60 },
+  );
+});
