@@ -1,5 +1,8 @@
 // The few calls of the C library that Node has no word for: setting the clock, a datagram to systemd, a packet socket. Edge.
 // Where koffi cannot be loaded (its native part is missing, or there is another libc) the agent lives on without these three.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 
 export type Libc = {
   /** Each returns −1 and sets errno on failure. */
@@ -13,9 +16,22 @@ export type Libc = {
   errno(): number;
 };
 
+type Koffi = typeof import("koffi").default;
+
+/**
+ * In the image koffi's native part lies beside the bundle, and its loader, which looks for a whole package, is left out;
+ * from the sources it is the package.
+ */
+async function loadKoffi(): Promise<Koffi> {
+  const name = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+  const beside = join(import.meta.dirname, name);
+  if (existsSync(beside)) return createRequire(import.meta.url)(beside) as Koffi;
+  return (await import("koffi")).default;
+}
+
 /** Loads the C library. Rejects where there is no koffi or no glibc. */
 export async function openLibc(): Promise<Libc> {
-  const { default: koffi } = await import("koffi");
+  const koffi = await loadKoffi();
   const lib = koffi.load("libc.so.6");
   return {
     clockSettime: lib.func("int clock_settime(int clock, void *timespec)"),

@@ -2,7 +2,7 @@
 // only, on the build host; boot-assets/image calls it. The same sources give the same bytes on every host.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -15,26 +15,22 @@ export type Bundle = { entry: string; native: string };
 const ROOT = join(import.meta.dirname, "..");
 const NODE_ARCH: Record<BundleArch, string> = { amd64: "x64", arm64: "arm64" };
 
-/** grpc-js is CommonJS inside and asks for `require`; koffi's loader looks for its native part where Electron keeps things. */
+/** grpc-js is CommonJS inside and asks for `require`. */
 const BANNER = `import { createRequire as slipwayRequire } from "node:module";
-const require = slipwayRequire(import.meta.url);
-process.resourcesPath ??= import.meta.dirname;`;
+const require = slipwayRequire(import.meta.url);`;
 
-/**
- * Writes `agent.mjs` and `koffi/linux_<arch>/koffi.node` into a directory.
- *
- * @param outDir is made when missing; in the image it is /usr/lib/slipway.
- * @returns what to start, and what must lie beside it.
- * @throws ASSET_DAMAGED when a fetched koffi is not the one that package-lock.json names.
- */
-export async function bundleAgent(outDir: string, arch: BundleArch): Promise<Bundle> {
-  mkdirSync(outDir, { recursive: true });
+/** Where the agent looks for koffi's native part, below the directory of its bundle (open-libc.ts). */
+const nativePath = (arch: BundleArch): string =>
+  `node_modules/@koromix/koffi-linux-${NODE_ARCH[arch]}/linux_${NODE_ARCH[arch]}/koffi.node`;
+
+/** The agent as one ESM file, the same for every architecture. */
+export async function bundleAgentFile(): Promise<Uint8Array> {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-  await build({
+  const { outputFiles } = await build({
     // Relative paths only: absolute ones would put this host's directories into the bundle's comments.
     absWorkingDir: ROOT,
     entryPoints: ["node-agent/main.ts"],
-    outfile: join(outDir, "agent.mjs"),
+    write: false,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -43,14 +39,27 @@ export async function bundleAgent(outDir: string, arch: BundleArch): Promise<Bun
     minifySyntax: true,
     legalComments: "none",
     charset: "utf8",
-    alias: { koffi: "koffi/indirect" },
-    // grpc-js asks for it only to describe itself to debuggers, which nobody does here: 190 kB that would never run.
-    external: ["@grpc/proto-loader"],
+    // koffi: only its native part is used. proto-loader: grpc-js asks for it to describe itself to debuggers, which nobody
+    // does here; 190 kB that would never run.
+    external: ["koffi", "@grpc/proto-loader"],
     define: { "process.env.SLIPWAY_VERSION": JSON.stringify(version) },
     banner: { js: BANNER },
     logLevel: "error",
   });
-  const native = join("koffi", `linux_${NODE_ARCH[arch]}`, "koffi.node");
+  return outputFiles[0]!.contents;
+}
+
+/**
+ * Writes `agent.mjs` and koffi's native part into a directory.
+ *
+ * @param outDir is made when missing; in the image it is /usr/lib/slipway.
+ * @returns what to start, and what must lie beside it.
+ * @throws ASSET_DAMAGED when a fetched koffi is not the one that package-lock.json names.
+ */
+export async function bundleAgent(outDir: string, arch: BundleArch): Promise<Bundle> {
+  mkdirSync(outDir, { recursive: true });
+  writeFileSync(join(outDir, "agent.mjs"), await bundleAgentFile());
+  const native = nativePath(arch);
   copyKoffi(arch, join(outDir, native));
   return { entry: "agent.mjs", native };
 }

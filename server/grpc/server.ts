@@ -138,7 +138,11 @@ class Listener {
       this.#server.unbind(target);
       this.#bound.delete(address);
     }
-    for (const address of wanted) if (!this.#bound.has(address)) await this.#bind(address);
+    // One address that cannot be had does not keep the others from being served.
+    const missing = wanted.filter((address) => !this.#bound.has(address));
+    const faults: unknown[] = [];
+    for (const address of missing) await this.#bind(address).catch((fault) => faults.push(fault));
+    if (faults.length > 0) throw faults[0];
   }
 
   close(): void {
