@@ -1,26 +1,27 @@
 // A DHCP-serving process for tests inside a namespace: the real service on the real inventory, nothing else of the appliance.
 // Started by rig.ts: `node lab-server.ts DATA_DIR SETTINGS_JSON`. Each line on stdout is JSON: an event, a log line, a status.
+import type { Lease } from "../../../inventory/lease.ts";
 import { openInventory } from "../../../inventory/store.ts";
 import { serveDhcp } from "../../../server/dhcp/service.ts";
 
 const [dataDir, settingsText, optionsText] = process.argv.slice(2);
-const options = JSON.parse(optionsText ?? "{}") as { synchronous?: "FULL" | "NORMAL"; isQuiet?: boolean };
+/** `isLying`: leases are called saved before they are, so that the durability checks can be seen to fail. */
+type Options = { synchronous?: "FULL" | "NORMAL"; isQuiet?: boolean; isLying?: boolean };
+const options = JSON.parse(optionsText ?? "{}") as Options;
 const say = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const logAs = (level: string) => (text: string, fields?: object) => {
   if (!options.isQuiet) say({ log: level, text, ...fields });
 };
 const log = { debug: logAs("debug"), info: logAs("info"), warn: logAs("warn"), error: logAs("error") };
 
-const inventory = await openInventory({
+const real = await openInventory({
   dataDir: dataDir!,
   retention: { eventsMs: 86_400_000, logBytes: 1_000_000 },
-  log: {
-    info: (fields: object, text: string) => log.info(text, fields),
-    warn: (fields: object, text: string) => log.warn(text, fields),
-    error: (fields: object, text: string) => log.error(text, fields),
-  } as never,
+  log,
   ...(options.synchronous && { synchronous: options.synchronous }),
 });
+const lie = async (leases: readonly Lease[]) => void setTimeout(() => void real.saveLeases(leases), 100);
+const inventory = options.isLying ? { ...real, saveLeases: lie } : real;
 try {
   const service = await serveDhcp({
     interfaces: JSON.parse(settingsText!),

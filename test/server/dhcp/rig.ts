@@ -114,7 +114,7 @@ type ServeOptions = {
   wrap?: string[];
   dataDir?: string;
   env?: NodeJS.ProcessEnv;
-  options?: { synchronous?: "FULL" | "NORMAL"; isQuiet?: boolean };
+  options?: { synchronous?: "FULL" | "NORMAL"; isQuiet?: boolean; isLying?: boolean };
 };
 
 function serverOf(running: LabProcess): Server {
