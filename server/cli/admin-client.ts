@@ -55,7 +55,7 @@ function send(socketPath: string, method: string, path: string, body?: unknown):
   const headers =
     payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) };
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ socketPath, method, path, headers, timeout: ANSWER_MS }, resolve);
+    const outgoing = httpRequest({ socketPath, method, path, headers, timeout: ANSWER_MS, agent: false }, resolve);
     outgoing.once("timeout", () =>
       outgoing.destroy(
         new SlipwayError("NOT_RUNNING", `the appliance on ${socketPath} has not answered for ${ANSWER_MS / 1000} s`),
@@ -78,6 +78,8 @@ async function readAll(response: IncomingMessage): Promise<string> {
 
 /** The appliance's own words; a code that this CLI does not know keeps its message and remedy. */
 function faultOf(status: number | undefined, text: string): SlipwayError {
+  // Fastify's own answer while it closes; it has not the form of ours.
+  if (status === 503) return new SlipwayError("NOT_RUNNING", "the appliance is stopping");
   try {
     const { code, message, remedy, faults } = JSON.parse(text) as ErrorBody;
     const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "INTERNAL";

@@ -20,7 +20,7 @@ export async function runEvents(machine: string | undefined, options: EventOptio
   const { events } = await desk.client.get<{ events: EventView[] }>("/v1/events/list", { machine, since, limit });
   const line = eventLines(desk.isTerminal, machine === undefined, desk.width);
   if (options.follow) return follow(desk, machine, events, line);
-  const none = `No event${machine === undefined ? "" : ` of ${machine}`}${since === undefined ? " yet" : " since then"}. \`slipway events --follow\` waits for the next one.\n`;
+  const none = `No event${machine === undefined ? "" : ` of ${machine}`}${since === undefined ? "" : " since then"}. \`slipway events --follow\` waits for the next one.\n`;
   await show(desk, events, () => (events.length === 0 ? none : events.map(line).join("")));
 }
 

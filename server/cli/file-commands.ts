@@ -67,7 +67,7 @@ async function faultsOfValues(desk: Desk, read: FileRows, options: ImportOptions
     await send(desk, read, options, true);
     return [];
   } catch (fault) {
-    if (fault instanceof SlipwayError && fault.code === "BAD_IMPORT")
+    if (fault instanceof SlipwayError && fault.faults.length > 0)
       return fault.faults.map((f) => placeFault(f, read.rows));
     throw fault;
   }

@@ -12,11 +12,11 @@ const BEFORE = [
 
 const orDash = (text: string | undefined): string => (text === undefined || text === "" ? "-" : plain(text));
 
-/** Sorted by name, then MAC: the same machine stands at the same place each time. */
+/** The named ones first, then by MAC: the same machine stands at the same place each time. */
 export function machineTable(machines: readonly MachineView[], now: number, width?: number): string {
   if (machines.length === 0) return BEFORE;
   const sorted = machines.toSorted(
-    (a, b) => (a.name ?? "~").localeCompare(b.name ?? "~") || a.macs[0]!.localeCompare(b.macs[0]!),
+    (a, b) => Number(b.name !== undefined) - Number(a.name !== undefined) || sortKey(a).localeCompare(sortKey(b)),
   );
   const rows = sorted.map((m) => [
     m.macs[0]! + (m.macs.length > 1 ? ` +${m.macs.length - 1}` : ""),
@@ -29,6 +29,8 @@ export function machineTable(machines: readonly MachineView[], now: number, widt
   ]);
   return renderTable(HEAD, rows, width) + failures(sorted) + nextSteps(sorted);
 }
+
+const sortKey = (m: MachineView): string => m.name ?? m.macs[0]!;
 
 /** Why they failed, in full: the table has no room for it. */
 function failures(machines: readonly MachineView[]): string {

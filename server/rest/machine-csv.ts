@@ -87,6 +87,7 @@ function readRow(cells: Cell[], columns: string[], result: FileRows): void {
   cells.slice(0, columns.length).forEach((cell, i) => {
     const key = columns[i] === "mac" ? "macs" : columns[i]!;
     row.places[key] = place(cell);
+    if (key !== "macs" && !(COLUMNS as readonly string[]).includes(key)) return;
     if (key === "macs") row.row.macs = cell.text.split(/\s+/).filter((t) => t !== "");
     else if (cell.text !== "") row.row[key as Exclude<keyof ImportRow, "macs">] = cell.text;
   });

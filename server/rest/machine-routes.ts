@@ -80,7 +80,8 @@ function addReadingRoutes(app: FastifyInstance, deps: AdminDeps): void {
       },
     },
     async ({ query }, reply) => {
-      const views = await listViews(deps);
+      // In the order of the MACs, so that two exports can be compared line by line.
+      const views = (await listViews(deps)).toSorted((a, b) => (a.macs[0]! < b.macs[0]! ? -1 : 1));
       reply.type(query.format === "csv" ? "text/csv; charset=utf-8" : "application/yaml; charset=utf-8");
       return reply.serializer(String).send(query.format === "csv" ? formatCsv(views) : formatDocuments(views));
     },
