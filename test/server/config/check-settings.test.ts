@@ -1,4 +1,5 @@
 // What slipway.yaml may say, and the words for each thing it may not.
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checkSettings, defaultInterface } from "../../../server/config/check-settings.ts";
 
@@ -319,4 +320,28 @@ test("checkSettings refuses a bomb of aliases without unfolding it", () => {
 
 test("checkSettings accepts the longest socket path that the system allows", () => {
   expect(faultsOf(`dataDir: /${"d".repeat(95)}\n`)).toEqual([]);
+});
+
+/** Text with some characters replaced, dropped or doubled: slips of the finger, and what an editor leaves after a crash. */
+const slips = fc.array(
+  fc.tuple(
+    fc.nat(WHOLE.length - 1),
+    fc.constantFrom("", ":", "-", "{", "]", "\t", "\n", " ", "'", "&a ", "*a", "!", "0", "\u0000", "é"),
+  ),
+  { minLength: 1, maxLength: 6 },
+);
+test("checkSettings answers every slip with a config or with placed faults, and never stumbles", () => {
+  fc.assert(
+    fc.property(slips, (list) => {
+      const text = list.reduce((t, [at, what]) => t.slice(0, at) + what + t.slice(at + 1), WHOLE);
+      const checked = check(text);
+      if (checked.kind === "config") return;
+      expect(checked.faults.length).toBeGreaterThan(0);
+      for (const { at, message } of checked.faults) {
+        expect(at).toMatch(/^slipway\.yaml:[1-9]\d*:[1-9]\d*(: |$)/);
+        expect(message).not.toBe("");
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
