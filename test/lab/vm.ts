@@ -13,6 +13,8 @@ export type Vm = {
   readonly pid: number;
   /** Milliseconds since 1970 at power-on. */
   readonly poweredOnAt: number;
+  /** Where the console's output goes, raw. */
+  readonly consoleFile: string;
   /** All that the console has shown, without the firmware's cursor movements. */
   console(): string;
   /** Waits for a line on the console. Throws when the time is over or the machine is off, with the console's last lines. */
@@ -93,6 +95,7 @@ export async function startVm(lab: Lab, bridge: Bridge, settings: VmSettings): P
     mac: settings.mac,
     pid: qemu.pid,
     poweredOnAt,
+    consoleFile: files.consoleFile,
     console: read,
     waitForConsole,
     reset: () => sendControl(files.controlSocket, "system_reset"),

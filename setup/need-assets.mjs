@@ -1,0 +1,55 @@
+// The OS images and iPXE binaries, built when they are not there or not from the present sources. The build itself is
+// boot-assets/image/build.ts; it does nothing, in about a second, when nothing has changed.
+import { execFileSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { runAsRoot } from "./need-root.mjs";
+import { NODE, ROOT, runProgram } from "./run-program.mjs";
+import { SetupError, step } from "./say.mjs";
+
+const READ_DATA_DIR = `import { readConfig } from "${ROOT}/server/config/read-config.ts";
+try { console.log(readConfig({ file: process.argv[1] }).dataDir); } catch { process.exit(2); }`;
+
+/**
+ * The dataDir of a settings file, as the appliance itself reads it.
+ * @returns undefined when the file has faults: the appliance then names them all, better than the set-up could.
+ */
+export function dataDirOf(configFile) {
+  try {
+    const args = ["--input-type=module-typescript", "-e", READ_DATA_DIR, configFile];
+    return execFileSync(NODE, args, { cwd: process.cwd(), stdio: ["ignore", "pipe", "ignore"] })
+      .toString()
+      .trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether we may write there, or make it. */
+function isWritable(directory) {
+  const there = existsSync(directory) ? directory : dirname(directory);
+  if (!existsSync(there)) return isWritable(there);
+  try {
+    accessSync(there, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Builds what is missing in `dataDir`/assets.
+ * @param archs Debian's names: amd64, arm64.
+ */
+export async function needAssets(dataDir, archs) {
+  const build = [join(ROOT, "boot-assets/image/build.ts"), "--arch", archs.join(","), "--out", join(dataDir, "assets")];
+  await step(`Slipway OS for ${archs.join(" and ")}, and the iPXE loaders`, async () => {
+    // After `sudo npm start` dataDir is root's.
+    const code = isWritable(join(dataDir, "assets"))
+      ? await runProgram(NODE, build)
+      : await runAsRoot(`to write to ${dataDir}`, NODE, build);
+    if (code !== 0) {
+      throw new SetupError("the assets were not built", "The lines above say why; `npm run assets` tries again.", code);
+    }
+  });
+}

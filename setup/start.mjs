@@ -1,0 +1,28 @@
+// `npm start`: the appliance with a lab machine that netboots into it. `npm start -- --interface eth1` or `--config FILE`:
+// the appliance on a real network. Sets up what is missing first. Plain JavaScript: Debian 12's own Node runs it.
+import { join, resolve } from "node:path";
+import { dataDirOf, needAssets } from "./need-assets.mjs";
+import { needHost } from "./need-host.mjs";
+import { needNodeModules } from "./need-node-modules.mjs";
+import { runAsRoot } from "./need-root.mjs";
+import { NODE, ROOT } from "./run-program.mjs";
+import { main } from "./say.mjs";
+import { startLab } from "./start-lab.mjs";
+
+/** The appliance on a real network. */
+async function serve(args) {
+  const at = args.findIndex((arg) => arg === "--config" || arg.startsWith("--config="));
+  const configFile = at < 0 ? undefined : (/=(.*)/.exec(args[at])?.[1] ?? args[at + 1]);
+  const dataDir = dataDirOf(configFile === undefined ? join(ROOT, "slipway.yaml") : resolve(configFile));
+  await needAssets(dataDir ?? join(ROOT, "data"), ["amd64", "arm64"]);
+  const cli = [join(ROOT, "server/cli/main.ts"), "serve", ...args];
+  return runAsRoot("to serve DHCP and TFTP", NODE, cli, { cwd: process.cwd() });
+}
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  needHost();
+  await needNodeModules();
+  const isReal = args.some((arg) => /^--(interface|config)(=|$)/.test(arg));
+  return isReal ? serve(args) : startLab(["--keep", ...args]);
+});
