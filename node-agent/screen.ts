@@ -46,7 +46,7 @@ export function renderScreen(status: ScreenStatus): string[] {
     ...row("State", status.state),
     ...row(
       "Pairing code",
-      status.pairingCode === "" ? "" : `${status.pairingCode}   (\`slipway machines\` must show the same)`,
+      status.pairingCode === "" ? "" : `${status.pairingCode} (\`slipway machines\` must show the same)`,
     ),
     "",
     ...(status.next === ""

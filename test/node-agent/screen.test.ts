@@ -1,0 +1,80 @@
+// The machine's screen: what is on it for each standing, and that it fits 80 × 25 of plain ASCII whatever comes.
+import { describe, expect, test } from "vitest";
+import { renderScreen, SCREEN_COLUMNS, SCREEN_ROWS } from "../../node-agent/screen.ts";
+import { type Standing, statusOf } from "../../node-agent/status.ts";
+import { factsOf } from "./machine.ts";
+
+const MAC = "52:54:00:12:34:56";
+const STATE = { name: "", lifecycle: "discovered", role: "", waits: "", next: "", reportInstallDisk: false };
+const known = (standing: Standing) => ({
+  ...{ facts: factsOf(MAC), standing, mac: MAC, server: "192.0.2.1:8443", pairingCode: "7KQ2-M9XD" },
+});
+const screen = (standing: Standing) => renderScreen(statusOf(known(standing))).join("\n");
+
+test("renderScreen shows name, address, state, pairing code and what to do next", () => {
+  const waits = "nobody approved it yet";
+  const state = { ...STATE, name: "node-7", waits, next: `slipway approve ${MAC}` };
+  expect(`\n${screen({ kind: "in-touch", state })}\n`).toBe(`
+
+  Slipway OS test                                                  amd64, uefi
+  ----------------------------------------------------------------------------
+
+  Machine       node-7 (52:54:00:12:34:56)
+                QEMU Standard PC
+  Address       192.0.2.7 on eth0
+  Appliance     192.0.2.1:8443
+
+  State         waits: nobody approved it yet
+  Pairing code  7KQ2-M9XD (\`slipway machines\` must show the same)
+
+  What to do next
+    On the appliance: slipway approve 52:54:00:12:34:56
+`);
+});
+
+const approved = { ...STATE, lifecycle: "approved", role: "worker", reportInstallDisk: true };
+const ROWS: { standing: Standing; says: string }[] = [
+  { standing: { kind: "starting" }, says: "State         starting" },
+  { standing: { kind: "no-ticket", reason: "the file is damaged" }, says: "has no ticket: the file is damaged" },
+  { standing: { kind: "enrolling" }, says: "enrolling" },
+  { standing: { kind: "refused", reason: "too late" }, says: "Power the machine off and on again" },
+  { standing: { kind: "unreachable", reason: "no route" }, says: "cannot reach the appliance: no route" },
+  { standing: { kind: "in-touch", state: { ...STATE, lifecycle: "ready" } }, says: "State         ready" },
+  { standing: { kind: "in-touch", state: { ...STATE, waits: "it rains" } }, says: "waits: it rains" },
+  {
+    standing: { kind: "in-touch", state: approved, disk: { kind: "disk", path: "/dev/sda", reason: "SSD" } },
+    says: "approved as worker; would install to /dev/sda: SSD",
+  },
+  {
+    standing: { kind: "in-touch", state: approved, disk: { kind: "impossible", reason: "no disk was seen" } },
+    says: "cannot install: no disk was seen",
+  },
+];
+describe("statusOf", () => {
+  for (const { standing, says } of ROWS) test(`says: ${says}`, () => expect(screen(standing)).toContain(says));
+
+  test("shows a card's MAC when no ticket names one, and that no address came", () => {
+    const facts = factsOf(MAC);
+    const bare = { ...facts, nics: [{ ...facts.nics[0]!, addresses: ["fe80::1/64"] }] };
+    const status = statusOf({ ...known({ kind: "starting" }), facts: { ...bare, nics: [] }, mac: "" });
+    expect(status.mac).toBe("no network card");
+    expect(renderScreen(status).join("\n")).toContain("none yet: waiting for DHCP");
+    expect(statusOf({ ...known({ kind: "starting" }), facts: bare, mac: "" }).addresses).toEqual(["fe80::1 on eth0"]);
+  });
+});
+
+test("renderScreen fits the screen and shows nothing that a terminal obeys, whatever the appliance sends", () => {
+  const nasty = `\u001b[2J${"x".repeat(300)} ${"word ".repeat(200)}\u202e\n\r`;
+  const state = { ...STATE, name: nasty, waits: nasty, next: nasty };
+  const lines = renderScreen({
+    ...statusOf(known({ kind: "in-touch", state })),
+    product: nasty,
+    osVersion: nasty,
+    appliance: nasty,
+  });
+  expect(lines.length).toBeLessThan(SCREEN_ROWS);
+  for (const line of lines) {
+    expect(line.length).toBeLessThan(SCREEN_COLUMNS);
+    expect(line).toMatch(/^[\x20-\x7e]*$/);
+  }
+});

@@ -1,0 +1,146 @@
+// The pure rules behind a stream: what a machine is told, what its facts change, when its lines were printed, who is in touch.
+import { describe, expect, test } from "vitest";
+import type { Machine } from "../../../inventory/machine.ts";
+import { SlipwayError } from "../../../server/contract/errors.ts";
+import { TokenBucket } from "../../../server/contract/token-bucket.ts";
+import { LINE_RATE, takeLines } from "../../../server/grpc/kernel-lines.ts";
+import { changeOf, cleanText, formatTime, macsOf, meaningfulText } from "../../../server/grpc/node-facts.ts";
+import { nodeStateOf, waitReason } from "../../../server/grpc/node-state.ts";
+import { Sessions } from "../../../server/grpc/session.ts";
+import { faultOf } from "../../../server/grpc/status.ts";
+import { factsOf } from "../../node-agent/machine.ts";
+
+const MAC = "52:54:00:12:34:56";
+const MACHINE: Machine = {
+  ...{ id: "m1", macs: [MAC], lifecycle: "discovered", activity: "running" },
+  ...{ createdAt: "2026-11-24T12:00:00Z", seenAt: "2026-11-24T12:00:00Z" },
+};
+
+describe("nodeStateOf", () => {
+  const rows: [string, Partial<Machine>, string, string, boolean][] = [
+    ["an unknown machine waits", {}, "nobody approved it yet", `slipway approve ${MAC}`, false],
+    [
+      ...(["an approved one waits for a role", { lifecycle: "approved" }, "it has no role yet"] as const),
+      ...([`slipway set ${MAC} --role controlplane|worker`, false] as const),
+    ],
+    ["an approved one with a role goes on", { lifecycle: "approved", role: "worker" }, "", "", true],
+    ["an installed one needs no disk", { lifecycle: "installed", role: "worker" }, "", "", false],
+    ["a ready one needs nothing", { lifecycle: "ready" }, "", "", false],
+  ];
+  for (const [name, over, waits, next, reportInstallDisk] of rows) {
+    test(name, () => expect(nodeStateOf({ ...MACHINE, ...over })).toMatchObject({ waits, next, reportInstallDisk }));
+  }
+  test("waitReason is one sentence", () =>
+    expect(waitReason(nodeStateOf(MACHINE))).toBe(`nobody approved it yet: slipway approve ${MAC}`));
+});
+
+describe("changeOf", () => {
+  test("leaves out what board makers never filled in", () => {
+    const junk = {
+      vendor: "To Be Filled By O.E.M.",
+      product: "System Product Name",
+      serial: "Default string",
+      uuid: "",
+    };
+    expect(changeOf("m1", factsOf(MAC, junk))).not.toHaveProperty("product");
+    expect(changeOf("m1", factsOf(MAC, junk))).not.toHaveProperty("serial");
+  });
+  test("gives facts that JSON can hold, cut and cleaned", () => {
+    const nics = Array.from({ length: 500 }, () => factsOf(MAC).nics[0]!);
+    const change = changeOf("m1", factsOf(MAC, { nics, cpuModel: `a\u001b[2J${"x".repeat(500)}` }));
+    const facts = JSON.parse(JSON.stringify(change.facts));
+    expect(facts.nics).toHaveLength(128);
+    expect(facts.cpuModel).toHaveLength(200);
+    expect(facts.disks[0].sizeBytes).toBe(32_000_000_000);
+    expect(change).toMatchObject({ arch: "amd64", firmware: "uefi", product: "QEMU Standard PC" });
+  });
+  test("meaningfulText keeps real values", () =>
+    expect(["VMware-56 4d", "0000", "None", " x ", "...."].map(meaningfulText)).toEqual([
+      ...["VMware-56 4d", undefined, undefined, undefined, undefined],
+    ]));
+  test("macsOf takes each unicast MAC once, in the inside form", () => {
+    const card = (mac: string) => ({ ...factsOf(MAC).nics[0]!, mac });
+    const macs = ["52-54-00-12-34-56", MAC, "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "nonsense"];
+    expect(macsOf(factsOf(MAC, { nics: macs.map(card) }))).toEqual([MAC]);
+    expect(macsOf(undefined)).toEqual([]);
+  });
+  test("cleanText hides direction marks that turn a line round", () => expect(cleanText("a\u202eb")).toBe("a b"));
+  test("formatTime keeps what no calendar has", () =>
+    expect([0n, 9n ** 20n].map(formatTime)).toEqual(["1970-01-01T00:00:00.000Z", String(9n ** 20n)]));
+});
+
+describe("takeLines", () => {
+  const line = (seq: bigint, uptimeUs: bigint, text = "x") => ({
+    seq,
+    level: 6,
+    uptimeUs,
+    text,
+    fromAgent: seq === 0n,
+  });
+  const now = 1_800_000_000_000;
+
+  test("turns the kernel's time into the appliance's", () => {
+    const batch = {
+      uptimeMs: 10_000n,
+      lost: 3n,
+      lines: [line(7n, 4_000_000n), line(0n, 9_000_000n), line(8n, 99_000_000n)],
+    };
+    const taken = takeLines(batch, MAC, new TokenBucket(LINE_RATE, now), now);
+    expect(taken.lines.map(({ at, source }) => [at - now, source])).toEqual([
+      [-6000, "kernel"],
+      [-1000, "agent"],
+      [0, "kernel"],
+    ]);
+    expect(taken).toMatchObject({ dropped: 3, lastSeq: 8n });
+  });
+  test("drops what is over the rate, and still acknowledges it", () => {
+    const lines = Array.from({ length: LINE_RATE.burst + 10 }, (_, i) => line(BigInt(i + 1), 0n));
+    const taken = takeLines({ uptimeMs: 0n, lost: 0n, lines }, MAC, new TokenBucket(LINE_RATE, now), now);
+    expect(taken.lines).toHaveLength(LINE_RATE.burst);
+    expect(taken).toMatchObject({ dropped: 10, lastSeq: BigInt(LINE_RATE.burst + 10) });
+  });
+  test("survives numbers that no kernel counts to, and hides control characters", () => {
+    const huge = 2n ** 64n - 1n;
+    const taken = takeLines(
+      { uptimeMs: huge, lost: huge, lines: [line(huge, 0n, "a\u001bb")] },
+      MAC,
+      new TokenBucket(LINE_RATE, now),
+      now,
+    );
+    expect(taken.lines[0]).toMatchObject({ at: 0, text: "a?b" });
+    expect(taken.dropped).toBe(1e9);
+  });
+});
+
+test("Sessions keeps one stream per machine, the newest", () => {
+  const sessions = new Sessions();
+  const ends: string[] = [];
+  const open = (name: string, machineId: string, keyFingerprint: string) => {
+    const session = {
+      machineId,
+      keyFingerprint,
+      refresh: () => {},
+      end: (reason: string) => void ends.push(`${name}: ${reason}`),
+    };
+    sessions.add(session);
+    return session;
+  };
+  const old = open("old", "m1", "k1");
+  const next = open("next", "m1", "k2");
+  expect(ends).toEqual(["old: the machine opened another stream"]);
+  expect([sessions.remove(old), sessions.size, sessions.remove(next), sessions.size]).toEqual([false, 1, true, 0]);
+  open("a", "m2", "k3");
+  sessions.endKey("k3", "revoked");
+  sessions.endKey("k4", "revoked");
+  sessions.endMachine("m2", "retired");
+  sessions.endAll("stop");
+  expect(ends.slice(1)).toEqual(["a: revoked", "a: retired", "a: stop"]);
+});
+
+test("faultOf tells a SlipwayError by its row and nothing of other faults", () => {
+  expect(faultOf(new SlipwayError("TICKET_REFUSED", "too late"))).toEqual({ code: 7, details: "too late" });
+  expect(faultOf(new Error("/etc/secret: denied"))).toEqual({
+    code: 13,
+    details: "a fault inside the appliance; its log says more",
+  });
+});
