@@ -16,7 +16,7 @@ const orDash = (text: string | undefined): string => (text === undefined || text
 export function machineTable(machines: readonly MachineView[], now: number, width?: number): string {
   if (machines.length === 0) return BEFORE;
   const sorted = machines.toSorted(
-    (a, b) => Number(b.name !== undefined) - Number(a.name !== undefined) || sortKey(a).localeCompare(sortKey(b)),
+    (a, b) => Number(b.name !== undefined) - Number(a.name !== undefined) || BY_NAME.compare(sortKey(a), sortKey(b)),
   );
   const rows = sorted.map((m) => [
     m.macs[0]! + (m.macs.length > 1 ? ` +${m.macs.length - 1}` : ""),
@@ -30,6 +30,8 @@ export function machineTable(machines: readonly MachineView[], now: number, widt
   return renderTable(HEAD, rows, width) + failures(sorted) + nextSteps(sorted);
 }
 
+/** node2 stands before node10. */
+const BY_NAME = new Intl.Collator("en", { numeric: true });
 const sortKey = (m: MachineView): string => m.name ?? m.macs[0]!;
 
 /** Why they failed, in full: the table has no room for it. */
@@ -43,18 +45,17 @@ function failures(machines: readonly MachineView[]): string {
 
 /** The one thing to do next, with the command. */
 export function nextSteps(machines: readonly MachineView[]): string {
-  const waiting = machines.filter((m) => m.lifecycle === "discovered");
+  const waiting = machines.filter((m) => m.lifecycle === "discovered" && m.role === undefined);
+  const ready = machines.filter((m) => m.lifecycle === "discovered" && m.role !== undefined);
   const roleless = machines.filter((m) => m.lifecycle === "approved" && m.role === undefined);
-  const list = (some: readonly MachineView[]) =>
-    `${some
-      .slice(0, 3)
-      .map((m) => m.name ?? m.macs[0])
-      .join(",")}${some.length > 3 ? ",…" : ""}`;
+  const list = (some: readonly MachineView[], separator: string) =>
+    [...some.slice(0, 3).map(sortKey), ...(some.length > 3 ? ["…"] : [])].join(separator);
   const lines = [
     ...(waiting.length > 0
-      ? [`${count(waiting)} for approval: slipway set ${list(waiting)} --role worker --approve`]
+      ? [`${count(waiting)} for approval: slipway set ${list(waiting, ",")} --role worker --approve`]
       : []),
-    ...(roleless.length > 0 ? [`${count(roleless)} for a role: slipway set ${list(roleless)} --role worker`] : []),
+    ...(ready.length > 0 ? [`${count(ready)} for approval: slipway approve ${list(ready, " ")}`] : []),
+    ...(roleless.length > 0 ? [`${count(roleless)} for a role: slipway set ${list(roleless, ",")} --role worker`] : []),
   ];
   return lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
 }

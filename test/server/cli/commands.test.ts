@@ -188,7 +188,7 @@ test("import tries without writing, writes, approves, and is quiet about what it
   );
   expect(await rig.inventory.listMachines()).toEqual([]);
   expect((await slipway("import", path)).out).toContain(
-    "2 created, 0 changed, 0 unchanged\n\n2 machines wait for approval",
+    `2 created, 0 changed, 0 unchanged\n\n2 machines wait for approval: slipway approve ${A} ${B}\n`,
   );
   expect((await slipway("import", path, "--approve")).out).toBe("0 created, 2 changed, 0 unchanged\n");
   expect((await slipway("import", path, "--approve")).out).toBe("0 created, 0 changed, 2 unchanged\n");

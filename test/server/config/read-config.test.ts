@@ -1,9 +1,9 @@
 // The settings file as the file system gives it: where it is looked for, what its paths are relative to, who "~" is.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readConfig } from "../../../server/config/read-config.ts";
+import { homeOf, readConfig } from "../../../server/config/read-config.ts";
 
 let dir = "";
 beforeEach(() => {
@@ -92,3 +92,15 @@ for (const { name, file, make, want } of UNREADABLE) {
     expect(fault.message).toContain(want);
   });
 }
+
+test("homeOf is the home of who called sudo, but only when it is root that runs", () => {
+  const [name, , , , , home] = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((l) => l.startsWith("daemon:"))!
+    .split(":");
+  const isRoot = process.getuid!() === 0;
+  expect(homeOf({ HOME: "/home/anna" })).toBe("/home/anna");
+  expect(homeOf({ HOME: "/root", SUDO_USER: name })).toBe(isRoot ? home : "/root");
+  expect(homeOf({ HOME: "/root", SUDO_USER: "root" })).toBe("/root");
+  expect(homeOf({ HOME: "/root", SUDO_USER: "no-such-user" })).toBe("/root");
+});

@@ -140,3 +140,11 @@ test("listenAdmin opens the longest path that the system allows", async () => {
   await listenAdmin(open(), { path });
   expect(await ask()).toContain("uid");
 });
+
+test("listenAdmin names the path when its directory is not there or not ours", async () => {
+  const fault = await faultOf(listenAdmin(open(), { path: join(dir, "missing", "admin.sock") }));
+  expect(fault).toMatchObject({
+    code: "NO_PERMISSION",
+    message: expect.stringContaining(`${join(dir, "missing", "admin.sock")} cannot be made`),
+  });
+});
