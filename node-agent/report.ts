@@ -1,7 +1,15 @@
 // The agent's side of slipway.v1: one connection to the appliance and what is asked over it. Edge: gRPC. run-agent.ts decides
 // what to ask and when to try again; here a refusal and a broken line only become values.
 import type { X509Certificate } from "node:crypto";
-import { type CallOptions, type ClientDuplexStream, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  type CallOptions,
+  type ClientDuplexStream,
+  logVerbosity,
+  Metadata,
+  type ServiceError,
+  setLogVerbosity,
+  status,
+} from "@grpc/grpc-js";
 import {
   EnrolmentClient,
   type EnrolRequest,
@@ -65,6 +73,8 @@ const FINAL: ReadonlySet<number> = new Set([
  * @param server `ip:port`.
  */
 export function openLink(server: string, options: PinnedOptions): Link {
+  // grpc-js would write to stderr by itself; what it has to say comes back as errors, too.
+  setLogVerbosity(logVerbosity.NONE);
   const credentials = new PinnedCredentials(options);
   const enrolment = new EnrolmentClient(server, credentials, OPTIONS);
   // One channel, so that what `now` was asked over is what `report` is told over.

@@ -1,6 +1,13 @@
 // The appliance's gRPC port (8443): listens on each served address, with a certificate that names them all. Edge: sockets,
 // timers. server/main.ts starts it and tells it when addresses come and go. Rules are in enrolment.ts and node-state.ts.
-import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import {
+  logVerbosity,
+  Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
 import type { Ipv4 } from "../../inventory/address.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
@@ -54,6 +61,8 @@ const CERTIFICATE_CHECK_MS = 60 * 60_000;
 
 /** @throws PORT_IN_USE, NO_PERMISSION or NO_INTERFACE when an address cannot be listened on. */
 export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
+  // grpc-js would write to stderr by itself; what it has to say comes back as errors, too.
+  setLogVerbosity(logVerbosity.NONE);
   const sessions = new Sessions();
   const server = new Server(CHANNEL_OPTIONS);
   addServices(server, options, sessions);

@@ -1,0 +1,158 @@
+// The gRPC port itself: who may come in, what it shows, where it listens, and what it does with too much.
+import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { connect, type TLSSocket } from "node:tls";
+import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLink } from "../../../node-agent/report.ts";
+import { createCsr } from "../../../server/contract/pki/csr.ts";
+import { formatPrivateKey, generateKey } from "../../../server/contract/pki/key.ts";
+import { serveGrpc } from "../../../server/grpc/server.ts";
+import { factsOf } from "../../node-agent/machine.ts";
+import { type Appliance, MAC, startAppliance, testAuthority } from "./appliance.ts";
+
+let appliance: Appliance;
+beforeEach(async () => {
+  appliance = await startAppliance();
+});
+afterEach(() => appliance.close());
+
+const anyone = () => undefined;
+
+/** The status with which a stream ends. */
+function streamStatus(identity?: { certificate: string; key: string }): Promise<{ code: number; details: string }> {
+  const link = openLink(appliance.address, { judge: anyone, ...(identity && { identity }) });
+  const stream = link.report();
+  return new Promise((resolve) => {
+    stream.on("data", () => {});
+    stream.on("error", (error: unknown) => {
+      link.close();
+      resolve(error as { code: number; details: string });
+    });
+    stream.write({ report: undefined });
+  });
+}
+
+const clientOf = (key: KeyObject, id: string, authority = appliance.authority) => ({
+  certificate: authority.issueClient(createPublicKey(key), id, Date.now()),
+  key: formatPrivateKey(key),
+});
+
+const handshake = (port: number, host = "127.0.0.1"): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host, port, ALPNProtocols: ["h2"], rejectUnauthorized: false }, () => resolve(socket));
+    socket.once("error", reject);
+  });
+
+test("a stream without a certificate is refused", async () =>
+  expect(await streamStatus()).toMatchObject({
+    code: status.UNAUTHENTICATED,
+    details: "a valid client certificate is needed here",
+  }));
+
+test("a certificate of another authority counts as none", async () => {
+  const { machine } = await appliance.boot();
+  const key = generateKey("ed25519");
+  expect(await streamStatus(clientOf(key, machine.id, testAuthority()))).toMatchObject({
+    code: status.UNAUTHENTICATED,
+  });
+});
+
+test("the appliance's own server certificate opens no stream", async () => {
+  const { chain, key } = appliance.authority.issueServer(["127.0.0.1"], Date.now());
+  expect(await streamStatus({ certificate: chain, key })).toMatchObject({
+    ...{ code: status.UNAUTHENTICATED, details: "a valid client certificate is needed here" },
+  });
+});
+
+test("a certificate of this authority for a key that never enrolled is refused", async () => {
+  const { machine } = await appliance.boot();
+  const key = generateKey("ed25519");
+  expect(await streamStatus(clientOf(key, machine.id))).toMatchObject({
+    ...{ code: status.UNAUTHENTICATED, details: "this is not the key that the machine enrolled with" },
+  });
+  expect(await streamStatus(clientOf(key, "no-such-machine"))).toMatchObject({ code: status.UNAUTHENTICATED });
+});
+
+test("a CSR that is none is refused by name, and binds nothing", async () => {
+  const { token, ticket } = await appliance.boot();
+  const link = openLink(appliance.address, { judge: anyone });
+  for (const csr of [
+    "",
+    "nonsense",
+    "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+  ]) {
+    const answer = await link.enrol({ token, csr, facts: factsOf(MAC), contact: undefined });
+    expect(answer).toMatchObject({ kind: "refused", reason: expect.stringContaining("certificate request") });
+  }
+  link.close();
+  expect((await appliance.inventory.findTicket(ticket.id))?.keyFingerprint).toBeUndefined();
+});
+
+test("of two keys that race for one ticket one wins", async () => {
+  const { token } = await appliance.boot();
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const link = openLink(appliance.address, { judge: anyone });
+      const csr = createCsr(generateKey("ed25519"), { commonName: MAC });
+      const answer = await link.enrol({ token, csr, facts: factsOf(MAC), contact: undefined });
+      link.close();
+      return answer.kind;
+    }),
+  );
+  expect(answers.sort()).toEqual(["answer", "refused", "refused", "refused", "refused", "refused"]);
+});
+
+test("a message over the limit is refused, and the server lives on", async () => {
+  const link = openLink(appliance.address, { judge: anyone });
+  const answer = await link.enrol({ token: "x".repeat(600_000), csr: "", facts: undefined, contact: undefined });
+  expect(answer).toMatchObject({ kind: "unreachable", reason: expect.stringContaining("larger than max") });
+  expect((await link.now()).kind).toBe("answer");
+  link.close();
+});
+
+test("strangers do not fill the event log", async () => {
+  await appliance.inventory.sightMachine({ mac: MAC, at: Date.now() });
+  const link = openLink(appliance.address, { judge: anyone });
+  const csr = createCsr(generateKey("ed25519"), { commonName: MAC });
+  for (let n = 0; n < 60; n++)
+    await link.enrol({ token: `guess-number-${n}-padding`, csr, facts: factsOf(MAC), contact: undefined });
+  link.close();
+  const refused = (await appliance.events()).filter((kind) => kind === "enrol-refused").length;
+  expect(refused).toBeGreaterThanOrEqual(20);
+  expect(refused).toBeLessThan(40);
+});
+
+test("setAddresses listens where it should, and shows a certificate that names all addresses", async () => {
+  const { port } = appliance.server;
+  const names = async (host: string) => {
+    const socket = await handshake(port, host);
+    const { subjectAltName } = socket.getPeerX509Certificate()!;
+    socket.destroy();
+    return subjectAltName;
+  };
+  expect(await names("127.0.0.1")).toBe("IP Address:127.0.0.1");
+  await appliance.server.setAddresses(["127.0.0.1", "127.0.0.2"]);
+  expect(await names("127.0.0.2")).toBe("IP Address:127.0.0.1, IP Address:127.0.0.2");
+  expect(await names("127.0.0.1")).toBe("IP Address:127.0.0.1, IP Address:127.0.0.2");
+  await appliance.server.setAddresses(["127.0.0.2"]);
+  await expect(handshake(port, "127.0.0.1")).rejects.toThrow("ECONNREFUSED");
+  expect(await names("127.0.0.2")).toBe("IP Address:127.0.0.2");
+});
+
+test("the handshake shows the authority, and speaks TLS 1.3", async () => {
+  const socket = await handshake(appliance.server.port);
+  expect(socket.getProtocol()).toBe("TLSv1.3");
+  const ca = socket.getPeerX509Certificate()!.issuerCertificate!;
+  expect(ca.raw).toEqual(new X509Certificate(appliance.authority.certificate).raw);
+  socket.destroy();
+});
+
+test("serveGrpc names the port that another program holds, and the address that nobody has", async () => {
+  const { authority, inventory, server } = appliance;
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const options = { authority, inventory, log, record: () => {}, now: Date.now, ownerPublicKey: "", port: server.port };
+  await expect(serveGrpc({ ...options, addresses: ["127.0.0.1"] })).rejects.toMatchObject({
+    ...{ code: "PORT_IN_USE", message: `gRPC cannot listen on 127.0.0.1:${server.port}: another program holds it` },
+  });
+  await expect(serveGrpc({ ...options, addresses: ["192.0.2.1"] })).rejects.toMatchObject({ code: "NO_INTERFACE" });
+});
