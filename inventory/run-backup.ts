@@ -86,6 +86,7 @@ export async function backUp(db: Database, dataDir: string, now: number): Promis
 /** Backs up whenever the newest copy is a day old. Returns the way to stop. */
 export function runBackups(db: Database, dataDir: string, now: () => number, log: StoreLog): () => void {
   let isRunning = false;
+  let isStopped = false;
   async function look(): Promise<void> {
     const newest = listCopies(dataDir).at(-1);
     if (isRunning || (newest !== undefined && now() - timeOf(newest) < EVERY_MS)) return;
@@ -94,7 +95,8 @@ export function runBackups(db: Database, dataDir: string, now: () => number, log
       const path = await backUp(db, dataDir, now());
       log.info(`the inventory was copied to ${path}`, { path });
     } catch (cause) {
-      log.warn("the inventory could not be copied; the next try is in an hour", { err: cause });
+      // A copy that the closing cut off is no news: its partial file goes, and the next start makes another.
+      if (!isStopped) log.warn("the inventory could not be copied; the next try is in an hour", { err: cause });
     } finally {
       isRunning = false;
     }
@@ -102,6 +104,7 @@ export function runBackups(db: Database, dataDir: string, now: () => number, log
   const first = setTimeout(look, FIRST_LOOK_MS).unref();
   const rest = setInterval(look, LOOK_EVERY_MS).unref();
   return () => {
+    isStopped = true;
     clearTimeout(first);
     clearInterval(rest);
   };
