@@ -5,9 +5,10 @@ import type { Inventory } from "../../inventory/port.ts";
 import type { ServedInterface } from "../boot/served-interface.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import { readinessOf } from "../observe.ts";
+import type { AnswerContext, Counters, LiveInterface } from "./answer-context.ts";
 import { type ArpSocket, openArpSocket } from "./arp-socket.ts";
 import type { ModeState } from "./mode.ts";
-import { type AnswerContext, answerDatagram, type Counters, type LiveInterface } from "./run-answer.ts";
+import { answerDatagram } from "./run-answer.ts";
 import { runMode } from "./run-mode.ts";
 import { type DhcpInterfaceSettings, servedSubnets } from "./served-subnets.ts";
 import { type DhcpSocket, type DhcpSocketProvider, openServerSocket } from "./socket.ts";
@@ -43,7 +44,7 @@ type Open = { live: LiveInterface; sockets: DhcpSocket[] };
 
 export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSettings): InterfaceRunner {
   const { name } = settings;
-  const counters: Counters = { received: 0, answered: 0, ignored: 0, malformed: 0, limited: 0, unsaved: 0 };
+  const counters: Counters = { received: 0, answered: 0, ignored: 0, malformed: 0, limited: 0, unsaved: 0, failed: 0 };
   let open: Open | undefined;
   /** Undefined until the first look; then why the interface cannot be served, or "" when it can. */
   let trouble: string | undefined;

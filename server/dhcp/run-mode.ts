@@ -133,12 +133,17 @@ async function openWatch(
 /** Name of the mark that remembers an interface and subnet. */
 const markOf = (at: ServedInterface) => `dhcp-mode/${at.name}/${at.network?.cidr}`;
 
-async function readMemory({ inventory, at }: ModeRunnerDeps): Promise<Remembered | undefined> {
+async function readMemory({ inventory, at, log }: ModeRunnerDeps): Promise<Remembered | undefined> {
   const text = await inventory.readMark(markOf(at));
   if (text === undefined) return undefined;
-  const { mode, gatewayMac } = JSON.parse(text) as Partial<Remembered>;
-  if (mode !== "server" && mode !== "proxy") return undefined;
-  return gatewayMac === undefined ? { mode } : { mode, gatewayMac };
+  try {
+    const { mode, gatewayMac } = JSON.parse(text) as Partial<Remembered>;
+    if (mode === "server" || mode === "proxy") return gatewayMac === undefined ? { mode } : { mode, gatewayMac };
+  } catch {
+    // Told below: it cannot be read.
+  }
+  log.warn(`${at.name}: what was remembered of the DHCP mode cannot be read (${text}); it looks anew`);
+  return undefined;
 }
 
 async function findGateway({ at, gateway, arp, ownIps }: ModeRunnerDeps): Promise<Mac | undefined> {

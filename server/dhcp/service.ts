@@ -5,11 +5,11 @@ import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { AUTOEXEC } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
-import { SlipwayError } from "../contract/errors.ts";
 import { getInterface, observeInterfaces, watchInterfaces } from "../observe.ts";
 import { LeaseBook } from "./leases.ts";
 import { ProbedAddresses } from "./probed-addresses.ts";
 import { LogSample, RateLimit } from "./rate-limit.ts";
+import { arpOf } from "./read-neighbours.ts";
 import { type InterfaceRunner, type InterfaceStatus, runInterface } from "./run-interface.ts";
 import type { DhcpInterfaceSettings } from "./served-subnets.ts";
 import { type DhcpSocketProvider, defaultProvider } from "./socket.ts";
@@ -42,8 +42,8 @@ const RETRY_MS = 5000;
  * Serves DHCP on the named interfaces. Resolves when every interface that can be served now has its sockets; which mode it
  * took is said when it is known (10 s for one that has to look).
  *
- * @throws all at once, as one fault: NO_INTERFACE for names that do not exist, PORT_IN_USE, NO_PERMISSION. An interface
- *   without address or carrier is no fault: it is told, and comes up by itself.
+ * @throws NO_INTERFACE for a name that does not exist, PORT_IN_USE, NO_PERMISSION; an AggregateError when there are several.
+ *   An interface without address or carrier is no fault: it is told, and comes up by itself.
  */
 export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   const { inventory, log, interfaces } = deps;
@@ -56,14 +56,15 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   const leases = await inventory.listLeases();
   book.load(leases);
   const networks = new Set(leases.map((lease) => lease.subnet));
-  let ownIps = addressesOf(all);
+  const ownIps = freshAddresses();
   const ctx = {
     ...{ inventory, machines, book, log, networks },
     httpPort: deps.httpPort,
     loopPath: deps.loopPath ?? AUTOEXEC,
     loopCount: deps.loopCount,
     record: deps.record,
-    ownIps: () => ownIps,
+    ownIps,
+    macAt: (ip: Ipv4) => findHolder(book, networks, ip) ?? arpOf(ip),
     limit: new RateLimit(),
     sample: new LogSample(),
     probed: new ProbedAddresses(),
@@ -81,9 +82,7 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
 
   const follow = (name: string, runner: InterfaceRunner) => {
     clearTimeout(retries.get(name));
-    const now = observeInterfaces();
-    ownIps = addressesOf(now);
-    runner.update(now.find((one) => one.name === name)).catch((cause) => {
+    runner.update(observeInterfaces().find((one) => one.name === name)).catch((cause) => {
       log.error(`${name}: ${cause instanceof Error ? cause.message : cause}; tried again every ${RETRY_MS / 1000} s`);
       retries.set(name, setTimeout(follow, RETRY_MS, name, runner));
     });
@@ -103,8 +102,17 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   };
 }
 
-const addressesOf = (all: readonly { addresses: readonly Ipv4[] }[]): readonly Ipv4[] =>
-  all.flatMap((one) => one.addresses);
+/** All addresses of this box, those of interfaces that are not served included: read again when older than a second. */
+function freshAddresses(): () => readonly Ipv4[] {
+  let [readAt, addresses]: [number, readonly Ipv4[]] = [Number.NEGATIVE_INFINITY, []];
+  return () => {
+    if (performance.now() - readAt >= 1000) {
+      addresses = observeInterfaces().flatMap((one) => one.addresses);
+      readAt = performance.now();
+    }
+    return addresses;
+  };
+}
 
 /** Keeps machines and their reservations in memory as the inventory has them. */
 async function mirrorMachines(inventory: Inventory, book: LeaseBook, machines: Map<Mac, Machine>): Promise<() => void> {
@@ -149,12 +157,9 @@ function faultOf(run: () => void): unknown {
   }
 }
 
-/** One fault stays itself; several become one that names them all, under the first one's code. */
+/** One fault stays itself; several are thrown together, so that a person mends them in one go. */
 function throwTogether(causes: readonly unknown[]): void {
   const faults = causes.filter((cause) => cause !== undefined);
-  const [first] = faults;
-  if (first === undefined) return;
-  if (faults.length === 1 || !(first instanceof SlipwayError)) throw first;
-  const words = faults.map((cause) => (cause instanceof Error ? cause.message : String(cause)));
-  throw new SlipwayError(first.code, words.join("; "), { cause: first });
+  if (faults.length === 1) throw faults[0];
+  if (faults.length > 1) throw new AggregateError(faults);
 }

@@ -14,6 +14,8 @@ import { type DhcpSocket, koffiProvider, openDhcpSocket } from "../../../server/
 
 export type Question = {
   mac: string;
+  /** chaddr as hex with its own length, when it is no MAC. */
+  hardwareHex?: string;
   /** Option 53. */
   type: number;
   options?: Omit<DhcpOptions, "others" | "clientUuid"> & { uuidHex?: string };
@@ -42,12 +44,13 @@ export type Reply = {
 
 export function packetOf(question: Question, xid: number): DhcpPacket {
   const hardwareAddress = new Uint8Array(16);
-  hardwareAddress.set(question.mac.split(":").map((part) => Number.parseInt(part, 16)));
+  const hex = question.hardwareHex ?? question.mac.replaceAll(":", "");
+  hardwareAddress.set(Buffer.from(hex, "hex"));
   const { uuidHex, ...options } = question.options ?? {};
   return {
     op: BOOT_REQUEST,
     hardwareType: 1,
-    hardwareLength: 6,
+    hardwareLength: hex.length / 2,
     hops: question.relayIp ? 1 : 0,
     xid,
     secs: 0,

@@ -150,6 +150,15 @@ test("port 4011 answers from 4011, as EDK2 (from 4011) and iPXE (from 68) ask it
   }
 });
 
+test("EDK2's GUID in the place of the MAC is answered on 4011: the address tells whose it is", async () => {
+  await rig.serve();
+  await lease(await rig.client(), MAC, { options: UEFI });
+  const client = await rig.client(rig.lan, 4011, "192.0.2.128/24");
+  const guid = { mac: MAC, hardwareHex: "00112233445566778899aabbccddeeff" };
+  const ask = { type: REQUEST, clientIp: "192.0.2.128", to: OUR_IP, port: 4011, options: UEFI };
+  expect((await client.ask({ ...guid, ...ask }))[0]).toMatchObject({ type: ACK, bootFile: "ipxe/x86_64/snponly.efi" });
+});
+
 test("two interfaces do not leak: each wire has its own pool and server address", async () => {
   const second = rig.lab.bridge("lan2");
   rig.lab.link(rig.serverNs, "eth1", second);

@@ -1,0 +1,40 @@
+// Tells the inventory which machines boot. Called by run-answer.ts for each request; a plain laptop is none of its business.
+import { BOOTING_KINDS } from "../boot/client.ts";
+import { IMAGE_ARCH } from "../boot/script-for.ts";
+import type { AnswerContext, Asked, LiveInterface } from "./answer-context.ts";
+import { MESSAGE } from "./packet.ts";
+
+const MESSAGES_OF_A_BOOT: ReadonlySet<number | undefined> = new Set([
+  MESSAGE.discover,
+  MESSAGE.request,
+  MESSAGE.inform,
+]);
+
+/** Tells the inventory that a machine boots; it does not wait, because no answer depends on it. */
+export function sightClient(ctx: AnswerContext, live: LiveInterface, { packet, client, mac }: Asked): void {
+  const type = packet.options.messageType;
+  if (mac === undefined || !BOOTING_KINDS.has(client.kind) || !MESSAGES_OF_A_BOOT.has(type)) return;
+  const arch = IMAGE_ARCH[client.arch];
+  const firmware = client.platform === "bios" || client.platform === "uefi" ? { firmware: client.platform } : {};
+  const sighting = {
+    mac,
+    at: Date.now(),
+    interfaceName: live.at.name,
+    ...(client.uuid && { uuid: client.uuid }),
+    ...(arch && { arch }),
+    ...firmware,
+  };
+  ctx.inventory
+    .sightMachine(sighting)
+    .then(async (machine) => {
+      // A DISCOVER of firmware means that it was just powered on. iPXE may have come from either; boot/service.ts moves it on.
+      if (type === MESSAGE.discover && machine.activity !== "firmware" && client.kind !== "ipxe") {
+        await ctx.inventory.moveActivity(machine.id, "firmware");
+      }
+    })
+    .catch((cause) => {
+      if (ctx.sample.take("sight", performance.now()) !== undefined) {
+        ctx.log.error(`${mac} boots, but the inventory could not be told`, { err: cause });
+      }
+    });
+}
