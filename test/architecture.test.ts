@@ -11,6 +11,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   ipxe: [ERRORS],
   inventory: [ERRORS],
   "boot-assets": [ERRORS],
+  "boot-assets/image": [ERRORS, "node-agent/run-bundle.ts"],
   "server/contract": [],
   "server/boot": ["inventory", "ipxe", "boot-assets", ERRORS],
   "server/byte-reader.ts": [ERRORS],

@@ -1,0 +1,187 @@
+// `node boot-assets/image/build.ts --arch amd64,arm64 --out DIR [--locked] [--variant base]`, and buildAssets() for
+// `npm run assets` and `npm start`: locked packages → images with manifests, and the iPXE binaries. Does nothing, in under
+// a second, when what is there was made from the same inputs.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundleAgentFile } from "../../node-agent/run-bundle.ts";
+import { SlipwayError } from "../../server/contract/errors.ts";
+import { findDisallowed, readAllowList } from "./allow-list.ts";
+import { bundledParts, lockedParts } from "./bill-of-materials.ts";
+import { cacheDirOf, lockCache } from "./cache.ts";
+import { fetchPackages, isBuilt, type Locks } from "./fetch-packages.ts";
+import { type ComposedImage, composeImage } from "./image.ts";
+import { hashInputs } from "./inputs.ts";
+import { readIpxeFiles } from "./ipxe-files.ts";
+import { findBuilt, forgetOldBuilds, keepBuilt, publish } from "./output.ts";
+import { packImage } from "./pack.ts";
+import { ARCHES, type Arch } from "./packages.ts";
+import { openProgress, type Progress } from "./progress.ts";
+import { VARIANTS, type Variant } from "./recipe.ts";
+import { openBuildTools } from "./tools.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../..");
+
+export type BuildOptions = {
+  arches: readonly Arch[];
+  variant: Variant;
+  /** <assetsDir>; see boot-assets/manifest.ts for what lies in it. */
+  outDir: string;
+  cacheDir: string;
+  /** Refuse to build from anything but the committed lock. */
+  isLocked: boolean;
+  progress: Progress;
+};
+/** `changed` names the directories below outDir that are new. */
+export type BuildResult = { kind: "unchanged" } | { kind: "built"; changed: string[] };
+
+type Context = BuildOptions & { version: string; agent: Uint8Array; locks: Locks };
+function assertAllowed(composed: ComposedImage, arch: Arch, relocked: ReadonlySet<string>): void {
+  const rows = readAllowList()[arch];
+  const faults = [composed.root, composed.initrd].flatMap((tree) => findDisallowed(tree, rows, relocked));
+  if (faults.length === 0) return;
+  throw new SlipwayError(
+    "INTERNAL",
+    `the ${arch} image holds what it must not:\n  ${[...new Set(faults)].join("\n  ")}`,
+    {
+      remedy: "docs/image.md says how a program enters boot-assets/image/allow-list.json.",
+    },
+  );
+}
+
+const versionOfNpm = (name: string): string =>
+  (JSON.parse(readFileSync(join(REPOSITORY, "node_modules", name, "package.json"), "utf8")) as { version: string })
+    .version;
+
+async function buildOne(arch: Arch, key: string, context: Context): Promise<string> {
+  const { cacheDir, progress, variant, version, agent, locks } = context;
+  const startedMs = Date.now();
+  const workDir = join(cacheDir, "work", `${arch}-${process.pid}`);
+  const tools = await openBuildTools(cacheDir, locks.tools);
+  try {
+    const composed = await composeImage({
+      arch,
+      version,
+      lock: locks[arch],
+      agent,
+      cacheDir,
+      workDir,
+      tools,
+      progress,
+    });
+    assertAllowed(composed, arch, locks.relocked);
+    const parts = [
+      ...lockedParts(locks[arch].packages, [composed.root, composed.initrd], composed.otherPackages),
+      ...bundledParts(Buffer.from(agent).toString(), versionOfNpm),
+    ];
+    progress.say(`${arch}: packing the root (${composed.root.size} files); this is the long step`);
+    const builtFrom = key.split("-").at(-1)!;
+    const files = await packImage({ arch, version, variant, composed, parts, builtFrom, tools, workDir });
+    for (const [name, bytes] of files) progress.say(`${arch}: ${name} ${bytes.length} bytes`);
+    progress.say(`${arch}: done in ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
+    return keepBuilt(cacheDir, key, files);
+  } finally {
+    rmSync(workDir, { recursive: true, force: true });
+  }
+}
+
+async function placeIpxe(context: Context): Promise<boolean> {
+  const row = context.locks.tools.packages.find(({ name }) => name === "ipxe")!;
+  const key = `ipxe-${row.sha256.slice(0, 16)}`;
+  const built =
+    findBuilt(context.cacheDir, key) ??
+    keepBuilt(context.cacheDir, key, await readIpxeFiles(context.cacheDir, context.locks.tools));
+  return publish(built, join(context.outDir, "ipxe"), "ipxe.json");
+}
+
+/**
+ * Builds what is missing and puts all of it below `outDir`. Unsigned: signImage() is called by whoever has the owner's key.
+ *
+ * @throws SlipwayError COMMAND_FAILED: the mirror or a tool; INTERNAL: the recipe does not hold (a library, an executable).
+ */
+export async function buildAssets(options: BuildOptions): Promise<BuildResult> {
+  const unlock = await lockCache(options.cacheDir, options.progress);
+  try {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as { version: string };
+    const context: Context = {
+      ...options,
+      version,
+      agent: await bundleAgentFile(),
+      locks: await fetchPackages(options),
+    };
+    mkdirSync(join(options.outDir, "images"), { recursive: true });
+    const changed: string[] = [];
+    if (await placeIpxe(context)) changed.push("ipxe");
+    for (const arch of options.arches) {
+      const packages = [...context.locks[arch].packages, ...context.locks.tools.packages.filter(isBuilt)];
+      const prefix = `${arch}-${options.variant}-`;
+      const key = prefix + hashInputs({ arch, version, variant: options.variant, agent: context.agent, packages });
+      const built = findBuilt(options.cacheDir, key) ?? (await buildOne(arch, key, context));
+      const name = `images/${arch}-${options.variant}`;
+      if (publish(built, join(options.outDir, name), "manifest.json")) changed.push(name);
+      forgetOldBuilds(options.cacheDir, prefix, key);
+    }
+    return changed.length === 0 ? { kind: "unchanged" } : { kind: "built", changed };
+  } finally {
+    unlock();
+  }
+}
+
+/**
+ * Signs an image's manifest for one appliance: `manifest.sig`, 64 bytes, over the exact bytes of manifest.json.
+ *
+ * @param dir `<assetsDir>/images/<arch>-<variant>`.
+ * @param sign Ed25519 with the owner's key (the secrets store's signManifest).
+ */
+export function signImage(dir: string, sign: (manifest: Uint8Array) => Uint8Array): void {
+  const signature = sign(readFileSync(join(dir, "manifest.json")));
+  const file = join(dir, "manifest.sig");
+  rmSync(file, { force: true });
+  writeFileSync(file, signature, { mode: 0o444 });
+}
+
+/** A list option ("amd64,arm64") whose members are checked against a table. */
+function listOf<T extends string>(name: string, text: string, known: readonly T[]): T[] {
+  return text.split(",").map((each) => {
+    const found = known.find((one) => one === each);
+    if (found === undefined) {
+      throw new SlipwayError("BAD_REQUEST", `--${name}: ${JSON.stringify(each)} is not one of ${known.join(", ")}`);
+    }
+    return found;
+  });
+}
+
+async function main(): Promise<void> {
+  const cacheDir = cacheDirOf(process.env);
+  const { values } = parseArgs({
+    options: {
+      arch: { type: "string", default: ARCHES.join(",") },
+      variant: { type: "string", default: "base" },
+      out: { type: "string", default: join(cacheDir, "assets") },
+      locked: { type: "boolean", default: false },
+    },
+  });
+  const progress = openProgress(process.stderr);
+  for (const variant of listOf("variant", values.variant, VARIANTS)) {
+    const arches = listOf("arch", values.arch, ARCHES);
+    const result = await buildAssets({
+      arches,
+      variant,
+      outDir: values.out,
+      cacheDir,
+      isLocked: values.locked,
+      progress,
+    });
+    progress.say(
+      result.kind === "unchanged" ? `${values.out} is up to date` : `${values.out}: new ${result.changed.join(", ")}`,
+    );
+  }
+}
+
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    if (!(error instanceof SlipwayError)) throw error;
+    process.stderr.write(`${error.message}\n${error.remedy}\n`);
+    process.exitCode = 1;
+  });
+}

