@@ -39,13 +39,15 @@ export function grantLease(
   const held = facts.book.held(subnet, to.key);
   const current = held?.lease.address === to.address && held.lease.state === "bound" ? held : undefined;
   const wanted = Math.max(to.seconds, MIN_SECONDS);
-  const expiresAt = wanted === FOREVER_SECONDS ? NEVER : now + wanted;
   const words = wordsOf(request);
   if (current !== undefined && isGoodEnough(current.lease, words, current.durableUntil, now, wanted)) {
     return { toldSeconds: Math.min(wanted, current.durableUntil - now), changes: [], leases: [] };
   }
   const isRunning = current !== undefined && current.lease.expiresAt > now;
   const startedAt = isRunning ? current.lease.startedAt : now;
+  // What was promised before stays on disk until it is over, even when leases are shorter now: this ACK may get lost.
+  const end = wanted === FOREVER_SECONDS ? NEVER : now + wanted;
+  const expiresAt = isRunning ? Math.max(current.lease.expiresAt, end) : end;
   const lease: Lease = { subnet, address: to.address, mac: to.key, ...words, state: "bound", startedAt, expiresAt };
   const leases = [...endOfOther(held?.lease, to.address, now), lease];
   return { toldSeconds: wanted, changes: leases.map((each) => ({ kind: "lease", lease: each })), leases };
