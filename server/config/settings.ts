@@ -191,7 +191,6 @@ export const SUBNET_SETTINGS = {
   }),
 } as const satisfies Record<string, Setting<unknown>>;
 
-type Table = Record<string, Setting<unknown>>;
 type Head<K> = K extends `${infer H}.${string}` ? H : K;
 type Tail<K, H> = H extends string ? (K extends `${H}.${infer R}` ? R : never) : never;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
@@ -204,6 +203,3 @@ export type SubnetConfig = Values<typeof SUBNET_SETTINGS>;
 export type InterfaceConfig = Values<typeof INTERFACE_SETTINGS> & { name: string; subnets: readonly SubnetConfig[] };
 /** All settings, complete: defaults filled in, paths absolute. */
 export type Config = Values<typeof SETTINGS> & { interfaces: readonly InterfaceConfig[] };
-
-/** Name of a row in slipway.yaml. */
-export const fileKey = (table: Table, name: string): string => table[name]?.key ?? name;

@@ -79,3 +79,17 @@ test("follow ends when the appliance stops, so that it can stop", async () => {
   const events = await follow("", () => setImmediate(() => rig.app.close()), 1);
   expect(events).toEqual([]);
 });
+
+test("follow tells an event once that happens while the past is read", async () => {
+  await record(A, 1);
+  const { listEvents } = rig.inventory;
+  let isFirst = true;
+  // The stream already listens when it reads the past: this event comes by both ways.
+  rig.inventory.listEvents = async (query) => {
+    if (isFirst) await record(A, 2);
+    isFirst = false;
+    return listEvents(query);
+  };
+  const events = await follow("?afterSeq=0", () => record(A, 3), 3);
+  expect(events.map((e) => e.text)).toEqual(["step 1", "step 2", "step 3"]);
+});
