@@ -14,6 +14,8 @@ const MESSAGES_OF_A_BOOT: ReadonlySet<number | undefined> = new Set([
 export function sightClient(ctx: AnswerContext, live: LiveInterface, { packet, client, mac }: Asked): void {
   const type = packet.options.messageType;
   if (mac === undefined || !BOOTING_KINDS.has(client.kind) || !MESSAGES_OF_A_BOOT.has(type)) return;
+  // A DISCOVER has told all that the REQUEST after it could.
+  if (type !== MESSAGE.discover && ctx.machines.has(mac)) return;
   const arch = IMAGE_ARCH[client.arch];
   const firmware = client.platform === "bios" || client.platform === "uefi" ? { firmware: client.platform } : {};
   const sighting = {

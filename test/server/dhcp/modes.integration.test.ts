@@ -18,7 +18,8 @@ const offersOf = (replies: { from: string; yourIp: string }[]) =>
 test("auto alone: silent while it looks, serves afterwards, remembers", async () => {
   const server = await rig.serve(AUTO);
   const client = await rig.client();
-  expect(await client.ask({ mac: MAC, type: DISCOVER })).toEqual([]);
+  expect(await client.ask({ mac: MAC, type: DISCOVER, options: UEFI })).toEqual([]);
+  expect(await server.event("dhcp-ignored")).toMatchObject({ reason: expect.stringContaining("looking for other") });
   expect(await server.mode("server", 15_000)).toMatchObject({ reason: expect.stringContaining("10 s") });
   expect(await lease(client, MAC)).toMatchObject({ yourIp: "192.0.2.128", from: OUR_IP });
 });
