@@ -212,6 +212,11 @@ test("what is remembered names the gateway", () => {
   expect(actions).toContainEqual({ kind: "remember", remembered: { mode: "server", gatewayMac: GATEWAY }, at: 10 });
 });
 
+test("a server that stays is remembered with the gateway too", () => {
+  const { actions } = run({ foreignAt: every(30, 30, 660), untilSeconds: 661, gatewayMac: GATEWAY });
+  expect(actions).toContainEqual({ kind: "remember", remembered: { mode: "proxy", gatewayMac: GATEWAY }, at: 630 });
+});
+
 test("a proxy says once per silence that nobody leases addresses", () => {
   const said = (foreignAt: number[]) =>
     run({ settings: { dhcp: "proxy" }, foreignAt, untilSeconds: 1000 }).actions.filter((a) => a.kind === "unserved");

@@ -1,5 +1,7 @@
 // Which mode an interface takes, beside a real dnsmasq as the site's DHCP server: the stories of docs/dhcp-modes.md on a wire.
 // Looking takes its ten seconds here as anywhere.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ACK, DISCOVER, lease, OFFER, OUR_IP, openRig, REQUEST, type Rig, UEFI } from "./rig.ts";
 
@@ -50,6 +52,22 @@ test("auto beside dnsmasq: a proxy that leases nothing, gives boot data, and rem
   expect(boot).toMatchObject({ yourIp: "0.0.0.0", from: OUR_IP });
   await rig.dnsmasq({ ns: router.ns });
   expect(await lease(client, MAC, { waitMs: 4000 })).toMatchObject({ serverId: ROUTER });
+});
+
+test("auto on a box that has its own address from the router: both of its DHCP clients' sockets and ours work", async () => {
+  const router = await rig.dnsmasq();
+  await rig.lab.exec(rig.serverNs, ["ip", "address", "flush", "dev", "eth0"]);
+  const files = ["-lf", join(rig.dataDir, "dhclient.leases"), "-pf", join(rig.dataDir, "dhclient.pid")];
+  const script = join(rig.dataDir, "dhclient.sh");
+  const take = '[ -n "$new_ip_address" ] && ip address replace "$new_ip_address/24" dev "$interface"';
+  writeFileSync(script, `#!/bin/sh\n${take}\nexit 0\n`, { mode: 0o755 });
+  const host = rig.lab.spawn(rig.serverNs, ["dhclient", "-d", "-v", "-sf", script, ...files, "eth0"]);
+  const [, own] = await host.waitFor(/bound to (\S+)/);
+  const server = await rig.serve(AUTO);
+  expect(await server.mode("proxy", 15_000)).toMatchObject({ reason: expect.stringContaining(ROUTER) });
+  const client = await rig.client();
+  const booting = await client.ask({ mac: MAC, type: DISCOVER, all: true, waitMs: 4000, options: UEFI });
+  expect(offersOf(booting)).toMatchObject({ [own!]: "0.0.0.0", [router.address]: expect.any(String) });
 });
 
 test("proxy by a person's word leases nothing, with or without another server", async () => {

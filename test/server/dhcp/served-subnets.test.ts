@@ -46,6 +46,16 @@ test("servedSubnets without a pool takes the upper half and leaves own addresses
   });
 });
 
+test("servedSubnets tells name servers, time servers and domain; a network without room has no range", () => {
+  const told = { dns: ["192.0.2.53"], ntp: ["192.0.2.123"], domain: "rack1.example.org" };
+  const tiny = { ...at, network: parseCidr("192.0.2.1/32")!, addresses: ["192.0.2.1"] };
+  expect(servedSubnets(settingsFor(told), tiny)).toMatchObject([{ ...told, ranges: [], exclude: ["192.0.2.1"] }]);
+});
+
+test("servedSubnets leaves out a subnet that is none", () => {
+  expect(servedSubnets(settingsFor({ subnets: [{ subnet: "nonsense", isRelayed: true }] }), at)).toHaveLength(1);
+});
+
 test("servedSubnets takes the short pool, and the long form in its stead when it names the interface's own network", () => {
   const pool = { first: "192.0.2.10", last: "192.0.2.19" };
   expect(servedSubnets(settingsFor({ pool }), at)[0]?.ranges).toEqual([pool]);
