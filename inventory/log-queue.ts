@@ -5,6 +5,8 @@ export type LogQueue<T> = {
   /** Takes up to `count`, oldest first. */
   take(count: number): T[];
   readonly size: number;
+  /** Dropped since {@link takeDropped} was last called. */
+  readonly dropped: number;
   /** How many were dropped since this was last asked. */
   takeDropped(): number;
   /** Counts items that left the queue and could not be kept either. */
@@ -39,6 +41,9 @@ export function logQueue<T>(capacity: number): LogQueue<T> {
     take: (count) => Array.from({ length: Math.min(count, size) }, takeOne),
     get size() {
       return size;
+    },
+    get dropped() {
+      return dropped;
     },
     takeDropped: () => {
       const count = dropped;

@@ -12,6 +12,8 @@ import type { StoreLog } from "./store-log.ts";
 const QUEUE_LINES = 20_000;
 const BATCH_LINES = 2_000;
 const BATCH_EVERY_MS = 100;
+/** Between two events about dropped lines. */
+const REPORT_EVERY_MS = 10_000;
 /** A kernel line has at most 1 kB; a longer one is somebody's mistake and is cut. */
 const LINE_CHARS = 4096;
 /** Pages in the WAL before they go to the file: its share of the bound. */
@@ -58,6 +60,9 @@ export function openLogLines(o: LogLineOptions): LogLines {
   const fileBytes = o.maxBytes * (1 - 2 * WAL_SHARE);
   const saveAll = db.transaction((batch: readonly LogLine[]) => lines.save(batch));
   let timer: NodeJS.Timeout | undefined;
+  let reportTimer: NodeJS.Timeout | undefined;
+  let isFailing = false;
+  let reportedAt = Number.NEGATIVE_INFINITY;
 
   function keepBound(): void {
     if (lines.usedBytes() <= fileBytes) return;
@@ -69,20 +74,36 @@ export function openLogLines(o: LogLineOptions): LogLines {
     try {
       saveAll(batch);
       keepBound();
+      isFailing = false;
     } catch (cause) {
       queue.countDropped(batch.length);
-      o.log.warn(`${batch.length} log lines could not be written`, { err: cause });
+      // A full disk lasts: said once, not ten times a second.
+      if (isFailing) return;
+      isFailing = true;
+      o.log.warn("log lines of machines cannot be written; they are dropped until it works again", { err: cause });
     }
   }
   function report(): void {
     const dropped = queue.takeDropped();
-    if (dropped > 0) o.onDropped(dropped);
+    if (dropped === 0) return;
+    reportedAt = o.now();
+    o.onDropped(dropped);
+  }
+  /** One event for all that was dropped, and the next not before ten seconds have passed. */
+  function reportInTime(): void {
+    const waitMs = Math.min(reportedAt + REPORT_EVERY_MS - o.now(), REPORT_EVERY_MS);
+    if (waitMs <= 0) report();
+    else if (queue.dropped > 0)
+      reportTimer ??= setTimeout(() => {
+        reportTimer = undefined;
+        report();
+      }, waitMs).unref();
   }
   function turn(): void {
     timer = undefined;
     writeBatch();
     if (queue.size > 0) schedule();
-    else report();
+    else reportInTime();
   }
   function schedule(): void {
     timer ??= setTimeout(turn, BATCH_EVERY_MS).unref();
@@ -104,6 +125,7 @@ export function openLogLines(o: LogLineOptions): LogLines {
     },
     close: () => {
       clearTimeout(timer);
+      clearTimeout(reportTimer);
       drain();
       db.close();
     },

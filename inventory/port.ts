@@ -54,6 +54,7 @@ export type AuditEntry = {
   hash: string;
 };
 
+/** `mac`: what this NIC did. `machineId`: what all its NICs did, also before the machine was known. `limit`: default 1000. */
 export type EventQuery = { mac?: Mac; machineId?: string; afterSeq?: number; limit?: number };
 export type LogLine = { at: number; mac: Mac; source: "kernel" | "agent"; text: string };
 
@@ -62,10 +63,14 @@ export interface Inventory {
   findMachineByMac(mac: Mac): Promise<Machine | undefined>;
   findMachineById(id: string): Promise<Machine | undefined>;
   listMachines(): Promise<Machine[]>;
-  /** Finds the machine by MAC, else by a trustworthy UUID, else creates it as `discovered` (with its event). */
+  /**
+   * Finds the machine by MAC, else by a trustworthy UUID, else creates it as `discovered` (with its event). Costs no write
+   * when it tells nothing new: `seenAt` is kept to the minute.
+   */
   sightMachine(sighting: Sighting): Promise<Machine>;
   /** All or none: faults (CONFLICT, BAD_TRANSITION, NOT_FOUND) throw and nothing is written. Audited, with `changed`/`approved` events. */
   changeMachines(creations: readonly NewMachine[], changes: readonly MachineChange[], actor: Actor): Promise<Machine[]>;
+  /** All or none (NOT_FOUND). Their attempts and tickets go, the keys they enrolled with are revoked; audited, with `changed` events. */
   deleteMachines(ids: readonly string[], actor: Actor): Promise<void>;
   /** An illegal move is not written; the promise says whether it was. */
   moveActivity(id: string, to: Activity, reason?: string): Promise<boolean>;
@@ -89,11 +94,14 @@ export interface Inventory {
 
   // events, log lines, audit
   recordEvents(events: readonly NewEvent[]): Promise<void>;
+  /** Oldest first. With `afterSeq` the first ones after it, else the newest ones. */
   listEvents(query: EventQuery): Promise<EventRecord[]>;
   watchEvents(listener: (events: readonly EventRecord[]) => void): () => void;
   /** Never waits, never syncs; drops the oldest when it cannot keep up, and one event says how many. */
   appendLogLines(lines: readonly LogLine[]): void;
+  /** The newest lines, oldest first; `limit` default 1000. */
   listLogLines(query: { mac?: Mac; limit?: number }): Promise<LogLine[]>;
+  /** Ordered and limited as {@link listEvents}. */
   listAudit(query: { afterSeq?: number; limit?: number }): Promise<AuditEntry[]>;
   /** Sequence number of the first entry whose hash does not fit, or undefined. */
   checkAudit(): Promise<number | undefined>;

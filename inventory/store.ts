@@ -54,7 +54,12 @@ function openMain(o: InventoryOptions): Database {
       migrationsDir,
       synchronous: o.synchronous ?? "FULL",
       essentialTables: ESSENTIAL,
-      beforeMigration: (db, version) => backUpBeforeMigration(db, o.dataDir, version),
+      beforeMigration: (db, version) => {
+        o.log.info(
+          `${path} has schema ${version}, an older one: it is copied to dataDir/backup, then brought up to date`,
+        );
+        backUpBeforeMigration(db, o.dataDir, version);
+      },
     });
   } catch (cause) {
     if (!(cause instanceof SlipwayError) || cause.code !== "DATABASE_DAMAGED") throw cause;

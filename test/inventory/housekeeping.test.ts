@@ -142,6 +142,42 @@ test("logs.db stays below its bound and keeps the newest lines", () => {
   smaller.close();
 });
 
+test("dropped lines are told at once, then at most every ten seconds, and none is left uncounted", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const t = tempInventory();
+  let now = NOW;
+  const told: number[] = [];
+  const onDropped = (lines: number) => void told.push(lines);
+  const lines = openLogLines({
+    dataDir: t.dataDir,
+    maxBytes: 64 * 1024 * 1024,
+    now: () => now,
+    log: silent,
+    onDropped,
+  });
+  const pass = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      now += 100;
+      vi.advanceTimersByTime(100);
+    }
+  };
+  const flood = () =>
+    lines.append(Array.from({ length: 21_000 }, () => ({ at: now, mac: MAC, source: "kernel" as const, text: "x" })));
+  flood();
+  pass(1500);
+  expect(told).toEqual([1000]);
+  flood();
+  pass(1500);
+  flood();
+  pass(1500);
+  expect(told).toEqual([1000]);
+  pass(10_000);
+  expect(told).toEqual([1000, 2000]);
+  flood();
+  lines.close();
+  expect(told).toEqual([1000, 2000, 1000]);
+});
+
 test("a log line of a megabyte is cut", () => {
   const t = tempInventory();
   const lines = openLogLines({

@@ -65,7 +65,9 @@ function mutate(bytes: Uint8Array, random: () => number): Uint8Array {
 }
 
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-test(`20,000 mutations of certificates and requests raise only SlipwayError (SEED=${seed})`, () => {
+test(`20,000 mutations of certificates and requests raise only SlipwayError (SEED=${seed})`, {
+  timeout: 120_000,
+}, () => {
   const random = chance(seed);
   const ca = makeAuthority();
   const seeds = [
