@@ -1,20 +1,30 @@
 // node_modules as package-lock.json says, by `npm ci`, and only when it is not so already. No package's install script runs.
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { NODE, ROOT, runStep } from "./run-program.mjs";
 import { step } from "./say.mjs";
 
-const STAMP = join(ROOT, "node_modules", ".slipway-installed-from");
+const LOCK = join(ROOT, "package-lock.json");
+/** npm's own note of what it installed; written last, so that an `npm ci` that broke off leaves none. */
+const INSTALLED = join(ROOT, "node_modules", ".package-lock.json");
 
-/** What node_modules was, or should be, installed from. */
-function wanted() {
-  const hash = createHash("sha256");
-  for (const file of ["package.json", "package-lock.json"]) hash.update(readFileSync(join(ROOT, file)));
-  return hash.digest("hex");
+/**
+ * Paths of the packages that are not installed as the lock file says.
+ * A package that only other platforms need (`optional`) may be missing, but not be of another version.
+ */
+export function differences(lock, installed) {
+  return Object.entries(lock.packages)
+    .filter(([path]) => path !== "")
+    .filter(([path, want]) => {
+      const have = installed.packages[path];
+      return have === undefined ? !want.optional : have.version !== want.version || have.integrity !== want.integrity;
+    })
+    .map(([path]) => path);
 }
 
-const installed = () => (existsSync(STAMP) && existsSync(NODE) ? readFileSync(STAMP, "utf8").trim() : undefined);
+const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
+const isInstalled = () =>
+  existsSync(NODE) && existsSync(INSTALLED) && differences(readJson(LOCK), readJson(INSTALLED)).length === 0;
 
 /**
  * Under sudo the clone still belongs to its owner: npm runs as that user, so that their own next `git pull` and
@@ -34,8 +44,7 @@ export function asOwner(environment = process.env) {
 
 /** Installs what package-lock.json names, unless it is there. */
 export async function needNodeModules() {
-  const want = wanted();
-  if (installed() === want) return;
+  if (isInstalled()) return;
   // Under `npm start`, npm names its own program: the same npm installs, whatever PATH says.
   const npm = process.env.npm_execpath;
   const ci = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"];
@@ -46,5 +55,4 @@ export async function needNodeModules() {
   await step("installing the npm packages that package-lock.json names", () =>
     npm?.endsWith(".js") ? runStep(process.execPath, [npm, ...ci], options) : runStep("npm", ci, options),
   );
-  writeFileSync(STAMP, `${want}\n`);
 }

@@ -12,6 +12,10 @@ const { missingPackages } = (await load("need-packages.mjs")) as {
 const { countTests } = (await load("runs.mjs")) as {
   countTests(report: string | undefined, exitCode: number): { passed: number; failed: number };
 };
+type Lock = { packages: Record<string, { version?: string; integrity?: string; optional?: boolean }> };
+const { differences } = (await load("need-node-modules.mjs")) as {
+  differences(lock: Lock, installed: Lock): string[];
+};
 const { formatSeconds } = (await load("say.mjs")) as { formatSeconds(seconds: number): string };
 
 const BOOKWORM = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n';
@@ -65,4 +69,24 @@ for (const { name, report: text, code, want } of REPORTS) {
 
 test("formatSeconds", () => {
   expect([8.14, 59.9, 125].map(formatSeconds)).toEqual(["8.1 s", "59.9 s", "2 min 5 s"]);
+});
+
+test("differences names what is missing or of another version, and lets other platforms' packages be missing", () => {
+  const lock = {
+    packages: {
+      "": { version: "0.1.0" },
+      "node_modules/a": { version: "1.0.0", integrity: "sha512-a" },
+      "node_modules/b": { version: "1.0.0", integrity: "sha512-b" },
+      "node_modules/c": { version: "1.0.0", integrity: "sha512-c" },
+      "node_modules/other-platform": { version: "1.0.0", optional: true },
+    },
+  };
+  const installed = {
+    packages: {
+      "node_modules/a": { version: "1.0.0", integrity: "sha512-a" },
+      "node_modules/b": { version: "0.9.0", integrity: "sha512-old" },
+      "node_modules/extra": { version: "1.0.0" },
+    },
+  };
+  expect(differences(lock, installed)).toEqual(["node_modules/b", "node_modules/c"]);
 });
