@@ -94,10 +94,14 @@ export class RunningTransfer {
     this.#timer = setTimeout(() => this.#ring(), Math.max(1, dueAtMs - performance.now()));
   }
 
+  /** After a stall of the event loop timers come first: the ACK that waits in the socket is given its turn before. */
   #ring(): void {
-    this.#timerAtMs = Number.POSITIVE_INFINITY;
-    if (performance.now() >= this.#state.dueAtMs) this.tell({ kind: "timeout" });
-    else this.#arm();
+    setImmediate(() => {
+      if (this.#isOver) return;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      if (performance.now() >= this.#state.dueAtMs) this.tell({ kind: "timeout" });
+      else this.#arm();
+    });
   }
 
   #end(action: Extract<TransferAction, { kind: "done" | "give-up" }>) {

@@ -27,12 +27,16 @@ export type Transfer = Readonly<{
   /** Part of the flight was sent before: its round trip says nothing (Karn). */
   isResent: boolean;
   resentAtMs: number;
+  /** What was acknowledged when the flight was sent again. */
+  resentFrom: number;
   hasFirstAck: boolean;
   progressAtMs: number;
   trip: RoundTrip;
   doublings: number;
   /** When the caller must send a `timeout` event. */
   dueAtMs: number;
+  /** `dueAtMs` is soon because the client hinted at a loss, not because it is silent. */
+  isHinted: boolean;
 }>;
 
 export type TransferEvent =
@@ -59,8 +63,10 @@ const GIVE_UP_FIRST_MS = 30_000;
 const GIVE_UP_MS = 60_000;
 /** A repeated ACK in lock-step is the echo of a repeated DATA unless the block has been on its way for this long. */
 const LOCKSTEP_QUIET_MS = 200;
-/** With windows, one resend per lost block and this time: EDK2 answers every block after the gap with the same ACK. */
+/** With windows, one resend in this time from the same block, whatever the client says. */
 const WINDOW_QUIET_MS = 50;
+/** A hint is waited out at least so long; the timers of both sides have about this grain. */
+const HINT_FLOOR_MS = 3;
 /** ERROR codes with which clients end a probe: 0 (Pi "Early terminate", iPXE, GRUB), 8 (EDK2). */
 const PROBE_ENDS: ReadonlySet<number> = new Set([0, 8]);
 
@@ -75,13 +81,15 @@ export function startTransfer(spec: TransferSpec, nowMs: number): Step {
     sentAtMs: nowMs,
     isResent: false,
     resentAtMs: Number.NEGATIVE_INFINITY,
+    resentFrom: Number.NEGATIVE_INFINITY,
     hasFirstAck: false,
     progressAtMs: nowMs,
     trip: NO_ROUND_TRIP,
     doublings: 0,
     dueAtMs: nowMs,
+    isHinted: false,
   };
-  return sendNext(start, nowMs);
+  return sendWindow(start, nowMs);
 }
 
 /** What follows from an event. The state that is returned replaces the given one. */
@@ -115,47 +123,61 @@ function onAck(t: Transfer, block: number, nowMs: number): Step {
   const trip = t.isResent ? t.trip : addSample(t.trip, nowMs - t.sentAtMs);
   const next: Transfer = { ...t, acked: t.acked + ahead, trip, hasFirstAck: true, progressAtMs: nowMs, doublings: 0 };
   if (next.acked === t.lastBlock) return [next, { kind: "done" }];
-  // RFC 7440 §4: an ACK inside the window says that the block after it was lost; the window moves there.
-  const isGap = next.acked < t.sent;
-  return sendNext(isGap ? { ...next, resentAtMs: nowMs } : next, nowMs);
+  return next.acked === t.sent ? sendWindow(next, nowMs) : slideWindow(next, nowMs);
+}
+
+/** The next flight: the OACK alone, or a window of new blocks. */
+function sendWindow(t: Transfer, nowMs: number): Step {
+  const sent = t.acked < 0 ? 0 : Math.min(t.acked + t.spec.windowBlocks, t.lastBlock);
+  const next = { ...t, sent, sentAtMs: nowMs, isResent: false, isHinted: false };
+  return [
+    { ...next, dueAtMs: dueAt(next, nowMs) },
+    { kind: "send", first: t.acked + 1, last: sent },
+  ];
+}
+
+/**
+ * An ACK inside the window (RFC 7440 §4): the next block was lost, or the client answers a block that it had already.
+ * EDK2 sends the same ACK for both. Sending again at once would be wrong in the second case, and would go on for ever:
+ * each repeated block brings another such ACK. So the window only slides, which gives the client a whole window from its
+ * ACK on; if the rest is really lost, it stays silent or says so again, and the hint's short timer sends it.
+ */
+function slideWindow(t: Transfer, nowMs: number): Step {
+  const sent = Math.min(t.acked + t.spec.windowBlocks, t.lastBlock);
+  const next = hinted({ ...t, sent, isResent: true, dueAtMs: nowMs + waitMs(t, 0) }, nowMs);
+  return sent > t.sent ? [next, { kind: "send", first: t.sent + 1, last: sent }] : nothing(next);
 }
 
 /** An ACK of the block that was acknowledged last. Answering each would double every later packet (RFC 1123 §4.2.3.1). */
 function onRepeatedAck(t: Transfer, nowMs: number): Step {
-  const sinceSent = nowMs - t.sentAtMs;
-  const sinceResent = nowMs - t.resentAtMs;
-  const mayAnswer =
-    t.spec.windowBlocks > 1
-      ? // A loss in this flight cannot be known before half a round trip: what comes sooner speaks of the flight before.
-        sinceResent >= Math.max(WINDOW_QUIET_MS, t.trip.smoothedMs) && sinceSent >= t.trip.smoothedMs / 2
-      : sinceSent > LOCKSTEP_QUIET_MS && sinceResent >= waitMs(t, 0);
-  return mayAnswer ? sendAgain(t, t.doublings, nowMs) : nothing(t);
+  if (t.spec.windowBlocks > 1) return nothing(hinted(t, nowMs));
+  const isLong = nowMs - t.sentAtMs > LOCKSTEP_QUIET_MS && nowMs - t.resentAtMs >= waitMs(t, 0);
+  return isLong ? sendAgain(t, t.doublings, nowMs) : nothing(t);
+}
+
+/** The client hinted at a loss: unless it goes on within about a round trip, its window is sent again. */
+function hinted(t: Transfer, nowMs: number): Transfer {
+  const { samples, smoothedMs, variationMs } = t.trip;
+  const soonMs = samples === 0 ? WINDOW_QUIET_MS : Math.max(HINT_FLOOR_MS, 2 * smoothedMs + 4 * variationMs);
+  const earliestMs = t.resentFrom === t.acked ? t.resentAtMs + WINDOW_QUIET_MS : nowMs;
+  const dueAtMs = Math.max(nowMs + soonMs, earliestMs);
+  return dueAtMs < t.dueAtMs ? { ...t, dueAtMs, isHinted: true } : t;
 }
 
 function onTimeout(t: Transfer, nowMs: number): Step {
   if (nowMs < t.dueAtMs) return nothing(t);
-  const quietMs = nowMs - t.progressAtMs;
-  if (quietMs >= giveUpMs(t)) {
+  // The same sum as in dueAt: a difference could round to just under the limit, and the timer would ring for ever.
+  if (nowMs >= t.progressAtMs + giveUpMs(t)) {
+    const quietMs = nowMs - t.progressAtMs;
     const what = t.sent === 0 ? "the OACK" : `block ${t.acked + 1}`;
     return giveUp(t, `no answer to ${what} for ${Math.round(quietMs / 1000)} s`, false);
   }
-  return sendAgain(t, t.doublings + 1, nowMs);
-}
-
-/** The next flight: the OACK alone, or a window of new blocks. */
-function sendNext(t: Transfer, nowMs: number): Step {
-  const first = t.acked + 1;
-  const sent = t.acked < 0 ? 0 : Math.min(t.acked + t.spec.windowBlocks, t.lastBlock);
-  const isResent = first <= t.sent;
-  const next = { ...t, sent: Math.max(sent, 0), sentAtMs: nowMs, isResent };
-  return [
-    { ...next, dueAtMs: dueAt(next, nowMs) },
-    { kind: "send", first, last: next.sent },
-  ];
+  return sendAgain(t, t.isHinted ? t.doublings : t.doublings + 1, nowMs);
 }
 
 function sendAgain(t: Transfer, doublings: number, nowMs: number): Step {
-  const next = { ...t, sentAtMs: nowMs, isResent: true, resentAtMs: nowMs, doublings };
+  const again = { sentAtMs: nowMs, isResent: true, resentAtMs: nowMs, resentFrom: t.acked, doublings, isHinted: false };
+  const next = { ...t, ...again };
   return [
     { ...next, dueAtMs: dueAt(next, nowMs) },
     { kind: "send", first: t.acked + 1, last: t.sent },
