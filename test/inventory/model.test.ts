@@ -84,7 +84,7 @@ const sorted = (model: Model[]) => [...model].sort((a, b) => a.macs[0]!.localeCo
 
 test("machines live as the model says, also after reopening", async () => {
   const t = tempInventory();
-  let inventory = await t.open();
+  let inventory = await t.open({ synchronous: "NORMAL" });
   await fc.assert(
     fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
       await inventory.deleteMachines(
@@ -109,6 +109,6 @@ test("machines live as the model says, also after reopening", async () => {
   const before = await inventory.listMachines();
   expect(await inventory.checkAudit()).toBeUndefined();
   await inventory.close();
-  inventory = await t.open();
+  inventory = await t.open({ synchronous: "NORMAL" });
   expect(await inventory.listMachines()).toEqual(before);
 });
