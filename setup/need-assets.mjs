@@ -1,5 +1,5 @@
-// The OS images and iPXE binaries, built when they are not there or not from the present sources. The build itself is
-// boot-assets/image/build.ts; it does nothing, in about a second, when nothing has changed.
+// The OS images and iPXE binaries, built and signed when they are not there or not from the present sources. The work itself
+// is server/appliance/run-build-assets.ts (`npm run assets`); it does nothing, in about a second, when nothing has changed.
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -38,11 +38,18 @@ function isWritable(directory) {
 }
 
 /**
- * Builds what is missing in `dataDir`/assets.
+ * Builds what is missing below a dataDir.
+ * @param where `dataDir`, and the settings file that named it, if one did: it also says where the owner's identity is.
  * @param archs Debian's names: amd64, arm64.
  */
-export async function needAssets(dataDir, archs) {
-  const build = [join(ROOT, "boot-assets/image/build.ts"), "--arch", archs.join(","), "--out", join(dataDir, "assets")];
+export async function needAssets({ dataDir, configFile }, archs) {
+  const program = join(ROOT, "server/appliance/run-build-assets.ts");
+  const build = [
+    program,
+    "--arch",
+    archs.join(","),
+    ...(configFile ? ["--config", configFile] : ["--data-dir", dataDir]),
+  ];
   await step(`Slipway OS for ${archs.join(" and ")}, and the iPXE loaders`, async () => {
     // After `sudo npm start` dataDir is root's.
     const code = isWritable(join(dataDir, "assets"))

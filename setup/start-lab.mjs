@@ -10,7 +10,7 @@ import { say } from "./say.mjs";
 export async function startLab(args) {
   await needPackages("lab");
   // A newcomer waits for one architecture only.
-  await needAssets(join(ROOT, "data"), [args.some((arg) => arg.endsWith("arm64")) ? "arm64" : "amd64"]);
+  await needAssets({ dataDir: join(ROOT, "data") }, [args.some((arg) => arg.endsWith("arm64")) ? "arm64" : "amd64"]);
   say("the lab is a network of its own (namespaces); nothing on this machine's networks sees it");
   const run = [join(ROOT, "test/lab/run-lab.ts"), "--data-dir", join(ROOT, "data"), ...args];
   return runAsRoot("to make the lab's network", NODE, run);

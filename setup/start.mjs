@@ -1,5 +1,6 @@
 // `npm start`: the appliance with a lab machine that netboots into it. `npm start -- --interface eth1` or `--config FILE`:
 // the appliance on a real network. Sets up what is missing first. Plain JavaScript: Debian 12's own Node runs it.
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dataDirOf, needAssets } from "./need-assets.mjs";
 import { needHost } from "./need-host.mjs";
@@ -12,9 +13,12 @@ import { startLab } from "./start-lab.mjs";
 /** The appliance on a real network. */
 async function serve(args) {
   const at = args.findIndex((arg) => arg === "--config" || arg.startsWith("--config="));
-  const configFile = at < 0 ? undefined : (/=(.*)/.exec(args[at])?.[1] ?? args[at + 1]);
-  const dataDir = dataDirOf(configFile === undefined ? join(ROOT, "slipway.yaml") : resolve(configFile));
-  await needAssets(dataDir ?? join(ROOT, "data"), ["amd64", "arm64"]);
+  const named = at < 0 ? undefined : (/=(.*)/.exec(args[at])?.[1] ?? args[at + 1]);
+  const standard = join(ROOT, "slipway.yaml");
+  const configFile = named !== undefined ? resolve(named) : existsSync(standard) ? standard : undefined;
+  const dataDir = configFile === undefined ? join(ROOT, "data") : dataDirOf(configFile);
+  // A settings file with faults: the appliance names them all.
+  if (dataDir !== undefined) await needAssets({ dataDir, configFile }, ["amd64", "arm64"]);
   const cli = [join(ROOT, "server/cli/main.ts"), "serve", ...args];
   return runAsRoot("to serve DHCP and TFTP", NODE, cli, { cwd: process.cwd() });
 }

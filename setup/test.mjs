@@ -15,7 +15,7 @@ await main(async () => {
   await needNodeModules();
   if (isRoot()) {
     await needPackages("lab", "tests");
-    await needAssets(join(ROOT, "data"), ["amd64", "arm64"]);
+    await needAssets({ dataDir: join(ROOT, "data") }, ["amd64", "arm64"]);
     return runAll([...CHECKS, ...NEEDS_ROOT]);
   }
   const code = await runAll(CHECKS);

@@ -70,7 +70,7 @@ export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strang
   const ask = <T>(path: string, query: Record<string, string | number>) =>
     openAdminClient(rack.adminSocket).get<T>(path, query);
   const eventsOf = async (vm: Vm) => {
-    const { events } = await ask<{ events: EventView[] }>("/v1/events/list", { machine: vm.mac, limit: 1000 });
+    const { events } = await ask<{ events: EventView[] }>("/v1/events", { machine: vm.mac, limit: 1000 });
     return events.filter((event) => event.at >= vm.poweredOnAt);
   };
   const timelineOf = async (vm: Vm) =>
@@ -80,7 +80,7 @@ export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strang
     scratchFile: (name) => join(scratch, name),
     eventsOf,
     timelineOf,
-    machineOf: (vm) => ask<MachineView>("/v1/machines/get", { machine: vm.mac }),
+    machineOf: (vm) => ask<MachineView>(`/v1/machines/${vm.mac}`),
     waitForEvent: async (vm, kind, timeoutMs) => {
       const until = Date.now() + timeoutMs;
       for (;;) {

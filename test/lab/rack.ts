@@ -133,7 +133,7 @@ async function startAppliance(lab: Lab, home: Namespace, files: ApplianceFiles, 
   const answers = async () => {
     while (!isOver) {
       try {
-        const { interfaces } = await admin.get<StatusView>("/v1/status/get");
+        const { interfaces } = await admin.get<StatusView>("/v1/status");
         if (interfaces.every((one) => !UNDECIDED.has(one.dhcp.mode))) return;
       } catch {
         // It does not listen yet.

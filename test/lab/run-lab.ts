@@ -101,7 +101,7 @@ async function runLab(rack: Rack, options: LabOptions): Promise<void> {
   }
   print("Starting the appliance; it first looks for other DHCP servers on the wire, for 10 seconds …");
   await rack.startAppliance();
-  const newest = await rack.admin.get<{ events: EventView[] }>("/v1/events/list", { limit: 1 });
+  const newest = await rack.admin.get<{ events: EventView[] }>("/v1/events", { limit: 1 });
   const afterSeq = newest.events.at(-1)?.seq ?? 0;
   const machines: Vm[] = [];
   for (let i = 0; i < options.machines; i++) machines.push(await rack.powerOn({ firmware: options.firmware }));
