@@ -1,6 +1,6 @@
 // The boot part of a reply: which fields and options carry the boot file to which kind of client (pxe.md 2.4–2.9, 3.2). What
 // the file is has been decided in server/boot. docs/dhcp.md has this as a table. Pure.
-import { BOOTING_KINDS, type ClientKind } from "../boot/client.ts";
+import type { ClientKind } from "../boot/client.ts";
 import type { ReplyFacts } from "./facts.ts";
 import type { DhcpOptions } from "./options.ts";
 import { type DhcpPacket, fitsField } from "./packet.ts";
@@ -32,8 +32,8 @@ const BOOT_ITEM = 71;
 
 type Profile = (request: DhcpPacket, part: Part) => DhcpOptions;
 
-/** What says "this is for you" to each kind. 77 is never sent: iPXE would take it for its own. */
-const PROFILES: Record<ClientKind, Profile> = {
+/** What says "this is for you" to each booting kind. 77 is never sent: iPXE would take it for its own. */
+const PROFILES: Partial<Record<ClientKind, Profile>> = {
   pxe: (request, part) => ({ vendorClass: "PXEClient", ...pxeVendorOptions(request, part) }),
   // In a lease's offer iPXE needs neither 60 nor 43, and would repeat the 60 later (ipxe #1527).
   ipxe: (request, part) =>
@@ -41,8 +41,6 @@ const PROFILES: Record<ClientKind, Profile> = {
   "raspberry-pi": () => ({ vendorClass: "PXEClient", vendorOptions: PI_VENDOR_OPTIONS }),
   http: () => ({ vendorClass: "HTTPClient" }),
   uboot: () => ({}),
-  apple: () => ({}),
-  plain: () => ({}),
 };
 
 /** Option 43 for PXE: without it EDK2 goes on to port 4011, where only the item that it asked for is answered. */
@@ -56,7 +54,8 @@ function pxeVendorOptions(request: DhcpPacket, part: Part): DhcpOptions {
 /** The boot part for a client, by the decisions in the facts. */
 export function bootPart(request: DhcpPacket, facts: ReplyFacts, part: Part): BootPart {
   const { client, boot, bootFile, serverIp } = facts;
-  if (!BOOTING_KINDS.has(client.kind)) return { kind: "none", reason: "it does not ask to boot from the network" };
+  const profile = PROFILES[client.kind];
+  if (profile === undefined) return { kind: "none", reason: "it does not ask to boot from the network" };
   if (boot.kind === "ignore") return { kind: "none", reason: `it gets no boot data: ${boot.reason}` };
   if (bootFile.kind === "none") return { kind: "no-loader", reason: bootFile.reason };
   const file = isLooping(facts) ? loopFile(facts) : bootFile.kind === "pi" ? undefined : bootFile.file;
@@ -66,7 +65,7 @@ export function bootPart(request: DhcpPacket, facts: ReplyFacts, part: Part): Bo
     // `file` cannot hold longer names; then only 67 can (pxe.md 2.4).
     fields: { nextServerIp: serverIp, bootFile: file !== undefined && fitsField(file, 128) ? file : "" },
     options: {
-      ...PROFILES[client.kind](request, part),
+      ...profile(request, part),
       ...(isSendable(clientUuid) && { clientUuid }),
       tftpServerName: serverIp,
       ...(file !== undefined && { bootFileName: file }),

@@ -103,7 +103,10 @@ export class LeaseBook {
     }
   }
 
-  /** Says that these leases, as saved, are on disk. Call it after the commit and before the replies leave. */
+  /**
+   * Says that these leases are on disk. Call it after the commit and before the replies leave, with the very objects that
+   * the decision named: by them a write is told from a later one.
+   */
   markDurable(leases: readonly Lease[]): void {
     for (const lease of leases) this.#of(lease.subnet).markDurable(lease);
   }

@@ -133,11 +133,10 @@ function readDomainName(bytes: Uint8Array, start: number): { text: string; end: 
     if (length === undefined) return undefined;
     if (length >= 0xc0) {
       const target = ((length & 0x3f) << 8) | (bytes[at + 1] ?? 0xff);
-      // Pointers only ever lead backwards: that is what ends a circle.
+      // Pointers only ever lead backwards, and a name has at most 127 labels: that ends every circle.
       if (target >= at) return undefined;
       end ??= at + 2;
       at = target;
-      if (labels.length > 127) return undefined;
     } else {
       if (length > 63 || at + 1 + length > bytes.length) return undefined;
       labels.push(decodeLatin1(bytes.subarray(at + 1, at + 1 + length)));

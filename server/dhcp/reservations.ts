@@ -10,10 +10,9 @@ const RESERVING: ReadonlySet<Lifecycle> = new Set(["approved", "installed", "rea
 
 /** Machine → reserved address and back. */
 export class Reservations {
-  readonly #addressOf = new Map<string, number>();
-  readonly #macsOf = new Map<string, readonly Mac[]>();
-  readonly #byMac = new Map<Mac, string>();
-  readonly #byAddress = new Map<number, string>();
+  readonly #byId = new Map<string, { address: number; macs: readonly Mac[] }>();
+  readonly #idOfMac = new Map<Mac, string>();
+  readonly #idOfAddress = new Map<number, string>();
 
   /**
    * Takes over a machine as it is now.
@@ -23,37 +22,36 @@ export class Reservations {
     const before = this.delete(machine.id);
     if (machine.address === undefined || !RESERVING.has(machine.lifecycle)) return before;
     const address = ipv4ToNumber(machine.address);
-    this.#addressOf.set(machine.id, address);
-    this.#macsOf.set(machine.id, machine.macs);
-    this.#byAddress.set(address, machine.id);
-    for (const mac of machine.macs) this.#byMac.set(mac, machine.id);
+    this.#byId.set(machine.id, { address, macs: machine.macs });
+    this.#idOfAddress.set(address, machine.id);
+    for (const mac of machine.macs) this.#idOfMac.set(mac, machine.id);
     return before === address ? undefined : before;
   }
 
   /** Forgets a machine. @returns the address that it reserved. */
   delete(machineId: string): number | undefined {
-    const address = this.#addressOf.get(machineId);
-    if (address === undefined) return undefined;
-    this.#addressOf.delete(machineId);
-    if (this.#byAddress.get(address) === machineId) this.#byAddress.delete(address);
-    for (const mac of this.#macsOf.get(machineId) ?? []) {
-      if (this.#byMac.get(mac) === machineId) this.#byMac.delete(mac);
+    const reserved = this.#byId.get(machineId);
+    if (reserved === undefined) return undefined;
+    this.#byId.delete(machineId);
+    // Another machine may have taken a MAC or the address over in the meantime.
+    if (this.#idOfAddress.get(reserved.address) === machineId) this.#idOfAddress.delete(reserved.address);
+    for (const mac of reserved.macs) {
+      if (this.#idOfMac.get(mac) === machineId) this.#idOfMac.delete(mac);
     }
-    this.#macsOf.delete(machineId);
-    return address;
+    return reserved.address;
   }
 
   addressFor(mac: Mac): number | undefined {
-    const id = this.#byMac.get(mac);
-    return id === undefined ? undefined : this.#addressOf.get(id);
+    const id = this.#idOfMac.get(mac);
+    return id === undefined ? undefined : this.#byId.get(id)?.address;
   }
 
   isReserved(address: number): boolean {
-    return this.#byAddress.has(address);
+    return this.#idOfAddress.has(address);
   }
 
   isReservedForOther(address: number, mac: Mac): boolean {
-    const owner = this.#byAddress.get(address);
-    return owner !== undefined && this.#byMac.get(mac) !== owner;
+    const owner = this.#idOfAddress.get(address);
+    return owner !== undefined && this.#idOfMac.get(mac) !== owner;
   }
 }

@@ -12,6 +12,8 @@ export type Held = {
   readonly lease: Lease;
   /** Seconds since 1970 up to which the disk says that this machine has the address; 0 when it does not. */
   readonly durableUntil: number;
+  /** Grows with every change of owner or state at this address: a renewal keeps it. */
+  readonly epoch: number;
 };
 
 /** What an address is to a machine (pxe.md 1.5). `reason` finishes the sentence "the address …". */
@@ -36,6 +38,8 @@ export class SubnetLeases {
   readonly #addressOf = new Map<ClientKey, number>();
   readonly #offers = new Map<ClientKey, Offer>();
   readonly #offeredTo = new Map<number, ClientKey>();
+  /** At which epoch of its address a lease was put; weak, because writes end. */
+  readonly #epochOf = new WeakMap<Lease, number>();
   readonly #declinedBy = new Map<ClientKey, Set<number>>();
   #settings: { subnet: ServedSubnet; blocked: ReadonlySet<number>; pool: Pool } | undefined;
 
@@ -55,7 +59,7 @@ export class SubnetLeases {
     });
     this.#settings = { subnet, blocked, pool };
     for (const address of [...this.#held.keys(), ...this.#offeredTo.keys()]) {
-      pool.queue(address, this.#freeAt(address) ?? 0);
+      pool.queue(address, this.#freeAt(address)!);
     }
   }
 
@@ -159,9 +163,11 @@ export class SubnetLeases {
     const address = ipv4ToNumber(lease.address);
     const before = this.#held.get(address);
     if (before !== undefined) this.#forget(before.lease, lease, address);
-    const isSame = before?.lease.mac === lease.mac && before.lease.state === lease.state && lease.state === "bound";
-    const durableUntil = isDurable ? lease.expiresAt : isSame ? before.durableUntil : 0;
-    this.#held.set(address, { lease, durableUntil });
+    const isRenewal = before?.lease.mac === lease.mac && before.lease.state === "bound" && lease.state === "bound";
+    const epoch = isRenewal ? before.epoch : (before?.epoch ?? 0) + 1;
+    this.#epochOf.set(lease, epoch);
+    const durableUntil = isDurable ? lease.expiresAt : isRenewal ? before.durableUntil : 0;
+    this.#held.set(address, { lease, durableUntil, epoch });
     if (lease.state === "declined") this.#setAside(lease.mac, address);
     else if ((this.held(lease.mac)?.lease.expiresAt ?? 0) <= lease.expiresAt) this.#addressOf.set(lease.mac, address);
     const offer = this.#offers.get(lease.mac);
@@ -170,14 +176,15 @@ export class SubnetLeases {
     this.#settings?.pool.queue(address, this.#freeAt(address)!);
   }
 
-  /** Says that a lease, exactly as it is, is on disk. */
+  /**
+   * Says that a lease that was put is on disk. A later change may have overtaken the write (RELEASE and a new start, whose
+   * own write may yet fail): then it says nothing of what is held now.
+   */
   markDurable(lease: Lease): void {
     const address = ipv4ToNumber(lease.address);
     const held = this.#held.get(address);
-    // A later change may have overtaken the write (RELEASE and a new start): only the same binding gains by it.
-    const { mac, state, startedAt } = lease;
-    if (held?.lease.mac !== mac || held.lease.state !== state || held.lease.startedAt !== startedAt) return;
-    this.#held.set(address, { lease: held.lease, durableUntil: lease.expiresAt });
+    if (held === undefined || held.epoch !== this.#epochOf.get(lease)) return;
+    this.#held.set(address, { ...held, durableUntil: lease.expiresAt });
   }
 
   /** Puts an address back into the queue that no reservation keeps any more. */
@@ -215,10 +222,7 @@ export class SubnetLeases {
 
   /** Why this machine cannot have this address now, whatever the pool says; undefined when it can. */
   #obstacle(address: number, key: ClientKey, now: number): string | undefined {
-    const settings = this.#settings!;
-    const { network } = settings.subnet;
-    if (address < network.first || address > network.last) return `is not in ${network.cidr}`;
-    if (settings.blocked.has(address)) return "is our own, the gateway's, or excluded";
+    if (this.#settings!.blocked.has(address)) return "is our own, the gateway's, or excluded";
     if (this.#reservations.isReservedForOther(address, key)) return "is reserved for another machine";
     const lease = this.#held.get(address)?.lease;
     if (lease?.state === "declined" && lease.expiresAt > now) return "is set aside: somebody else was found using it";

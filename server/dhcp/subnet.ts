@@ -11,7 +11,7 @@ export type AddressRange = { first: Ipv4; last: Ipv4 };
 /** One network with what its machines are told. */
 export type ServedSubnet = {
   network: Network;
-  /** Addresses for machines without a reservation; may be empty. */
+  /** Addresses for machines without a reservation, all of them inside `network`; may be empty. */
   ranges: readonly AddressRange[];
   /** Never given out, not even as a reservation. */
   exclude: readonly Ipv4[];

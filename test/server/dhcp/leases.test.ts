@@ -145,6 +145,9 @@ describe("choose", () => {
     reserve(book, "50", [A], { id: "m2" });
     book.deleteMachine("m1");
     expect(chosen(book)).toBe("reservation 50");
+    reserve(book, "51", [A], { id: "m3" });
+    book.deleteMachine("m2");
+    expect(chosen(book)).toBe("reservation 51");
   });
   test("a full pool is an outcome, with the reservation that could not be had", () => {
     const book = bookWith({ ranges: [] });
@@ -166,6 +169,12 @@ describe("choose", () => {
     offer(book, "52:54:00:00:00:0d", "103");
     book.openPool(subnetAt("192.0.2", { ranges: [{ first: "192.0.2.101", last: "192.0.2.103" }] }), []);
     expect(chosen(book)).toBe("free 102");
+  });
+  test("a subnet without a gateway has one address more", () => {
+    const { gateway: _, ...subnet } = subnetAt("192.0.2", { ranges: [{ first: "192.0.2.254", last: "192.0.2.254" }] });
+    const book = new LeaseBook();
+    book.openPool(subnet, []);
+    expect(chosen(book)).toBe("free 254");
   });
   test("a /31 has neither network nor broadcast address", () => {
     const book = new LeaseBook();
@@ -231,6 +240,7 @@ describe("durability", () => {
     const book = bookWith();
     const first = lease("120", A);
     book.apply([{ kind: "lease", lease: first }]);
+    book.markDurable([{ ...first }]);
     expect(book.held(CIDR, A)?.durableUntil).toBe(0);
     book.markDurable([first]);
     expect(book.held(CIDR, A)?.durableUntil).toBe(first.expiresAt);
@@ -244,7 +254,8 @@ describe("durability", () => {
     book.apply([{ kind: "lease", lease: lease("120", A, { state: "released", expiresAt: NOW }) }]);
     book.markDurable([first]);
     expect(book.held(CIDR, A)?.durableUntil).toBe(0);
-    book.apply([{ kind: "lease", lease: lease("120", A, { startedAt: NOW + 1 }) }]);
+    // In the same second, so that nothing in the lease itself tells them apart.
+    book.apply([{ kind: "lease", lease: lease("120", A) }]);
     book.markDurable([first]);
     expect(book.held(CIDR, A)?.durableUntil).toBe(0);
     book.apply([{ kind: "lease", lease: lease("120", B, { startedAt: NOW }) }]);
