@@ -34,7 +34,7 @@ export function statusDocument(parts: StatusParts): StatusDocument {
           mode: dhcp?.state ?? "off",
           reason: dhcp?.reason ?? "DHCP has not started yet",
         },
-        networks: [],
+        networks: [...(dhcp?.networks ?? [])],
       };
     }),
     assets: assetRows(parts.assets),
@@ -57,7 +57,7 @@ function assetRows(assets: AssetStatus): StatusDocument["assets"] {
   const faults = assets.faults.map(({ file, reason, remedy }) => ({
     name: file,
     state: "damaged",
-    reason: `${reason} ${remedy}`,
+    reason: `${reason.replace(/\.?$/, ".")} ${remedy}`,
   }));
   const nothing = { name: "Slipway OS", state: "missing", reason: "Run `npm run assets` to build it." };
   return [...(images.length + faults.length === 0 ? [nothing] : []), ...images, ...loaders, ...faults];

@@ -17,7 +17,7 @@ export async function runEvents(machine: string | undefined, options: EventOptio
   const few = options.follow && since === undefined ? EVENTS_BEFORE_FOLLOWING : undefined;
   const limit = parseLimit(options.limit) ?? few;
   const desk = await openDesk(options);
-  const { events } = await desk.client.get<{ events: EventView[] }>("/v1/events/list", { machine, since, limit });
+  const { events } = await desk.client.get<{ events: EventView[] }>("/v1/events", { machine, since, limit });
   const line = eventLines(desk.isTerminal, machine === undefined, desk.width);
   if (options.follow) return follow(desk, machine, events, line);
   const none = `No event${machine === undefined ? "" : ` of ${machine}`}${since === undefined ? "" : " since then"}. \`slipway events --follow\` waits for the next one.\n`;
@@ -54,7 +54,7 @@ async function follow(
 }
 
 const newestSeq = async (desk: Desk): Promise<number> =>
-  (await desk.client.get<{ events: EventView[] }>("/v1/events/list", { limit: 1 })).events[0]?.seq ?? 0;
+  (await desk.client.get<{ events: EventView[] }>("/v1/events", { limit: 1 })).events[0]?.seq ?? 0;
 
 /** One object a line, or one YAML document. */
 const streamed = async (event: EventView, format: "json" | "yaml") =>
@@ -116,7 +116,7 @@ function parseLimit(text: string | undefined): number | undefined {
 export async function runLogs(machine: string, options: CommonOptions & { limit?: string }): Promise<void> {
   const limit = parseLimit(options.limit);
   const desk = await openDesk(options);
-  const { lines } = await desk.client.get<{ lines: LogLineView[] }>("/v1/logs/list", { machine, limit });
+  const { lines } = await desk.client.get<{ lines: LogLineView[] }>("/v1/logs", { machine, limit });
   const none = `No log line of ${machine}. Lines come once its agent runs: \`slipway events ${machine}\` shows how far it is.\n`;
   await show(desk, lines, () =>
     lines.length === 0

@@ -100,8 +100,8 @@ export type ExportOptions = Omit<CommonOptions, "output"> & { output: "yaml" | "
 export async function runExport(options: ExportOptions): Promise<void> {
   const desk = await openDesk({ ...options, output: "json" });
   if (options.output === "json") {
-    const { machines } = await desk.client.get<{ machines: unknown[] }>("/v1/machines/list");
+    const { machines } = await desk.client.get<{ machines: unknown[] }>("/v1/machines");
     return show(desk, machines, () => "");
   }
-  desk.print(await desk.client.getText("/v1/machines/export", { format: options.output }));
+  desk.print(await desk.client.getText("/v1/export/machines", { format: options.output }));
 }

@@ -18,10 +18,10 @@ export const splitRefs = (args: readonly string[]): string[] => [
 export async function runMachines(ref: string | undefined, options: CommonOptions): Promise<void> {
   const desk = await openDesk(options);
   if (ref !== undefined) {
-    const machine = await desk.client.get<MachineView>("/v1/machines/get", { machine: ref });
+    const machine = await desk.client.get<MachineView>(`/v1/machines/${encodeURIComponent(ref)}`);
     return show(desk, machine, () => machinePage(machine, desk.now()));
   }
-  const { machines } = await desk.client.get<Machines>("/v1/machines/list");
+  const { machines } = await desk.client.get<Machines>("/v1/machines");
   return show(desk, machines, () => machineTable(machines, desk.now(), desk.width));
 }
 

@@ -7,7 +7,7 @@ import { age, paint, plain, renderPairs, renderTable, size } from "./table.ts";
 
 export async function runStatus(options: CommonOptions): Promise<void> {
   const desk = await openDesk(options);
-  const status = await desk.client.get<StatusView>("/v1/status/get");
+  const status = await desk.client.get<StatusView>("/v1/status");
   await show(desk, status, () => statusPage(status, desk.now(), desk.isTerminal));
 }
 
@@ -67,7 +67,7 @@ export async function runAudit(options: CommonOptions & { verify?: boolean; limi
       throw new SlipwayError("AUDIT_DAMAGED", `audit entry ${check.firstBadSeq} does not fit the one before it`);
     return show(desk, check, () => "The audit log is whole: every entry fits the one before it.\n");
   }
-  const { entries } = await desk.client.get<{ entries: AuditView[] }>("/v1/audit/list", { limit: options.limit });
+  const { entries } = await desk.client.get<{ entries: AuditView[] }>("/v1/audit", { limit: options.limit });
   const rows = entries.map((e) => [
     String(e.seq),
     e.at.replace("T", " ").replace(/\.\d+Z$/, "Z"),

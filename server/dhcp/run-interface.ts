@@ -8,6 +8,7 @@ import { readinessOf } from "../observe.ts";
 import type { AnswerContext, Counters, LiveInterface } from "./answer-context.ts";
 import { type ArpSocket, openArpSocket } from "./arp-socket.ts";
 import type { ModeState } from "./mode.ts";
+import { type PoolStatus, poolStatus } from "./pool-status.ts";
 import { answerDatagram } from "./run-answer.ts";
 import { runMode } from "./run-mode.ts";
 import { type DhcpInterfaceSettings, servedSubnets } from "./served-subnets.ts";
@@ -29,6 +30,8 @@ export type InterfaceStatus = {
   reason: string;
   address?: Ipv4;
   foreignServer?: Ipv4;
+  /** The networks it gives addresses in; empty while it gives none. */
+  networks: readonly PoolStatus[];
   counters: Counters;
 };
 
@@ -89,7 +92,7 @@ export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSetti
       queue = turn.catch(() => {}); // The caller hears of it; the next change is followed all the same.
       return turn;
     },
-    status: () => statusOf(settings, open, trouble, counters),
+    status: () => statusOf(ctx, settings, open, trouble, counters),
     close: shut,
   };
 }
@@ -154,23 +157,28 @@ function openArp(ctx: InterfaceContext, at: ServedInterface): ArpSocket | undefi
 }
 
 function statusOf(
+  ctx: InterfaceContext,
   settings: DhcpInterfaceSettings,
   open: Open | undefined,
   trouble: string | undefined,
   counters: Counters,
 ): InterfaceStatus {
   const { name, dhcp } = settings;
-  if (dhcp === "off") return { name, state: "off", reason: "dhcp: off in the settings", counters };
-  if (!open) return { name, state: "waiting", reason: trouble || "its sockets could not be opened", counters };
-  const { mode, at } = open.live;
+  if (dhcp === "off") return { name, state: "off", reason: "dhcp: off in the settings", networks: [], counters };
+  if (!open)
+    return { name, state: "waiting", reason: trouble || "its sockets could not be opened", networks: [], counters };
+  const { mode, at, subnets } = open.live;
   const foreign = mode.foreign()?.server;
-  const { reason } = mode.permission();
+  const { reason, ...permission } = mode.permission();
+  const now = Math.floor(Date.now() / 1000);
+  const networks = permission.mode === "server" ? subnets.map((subnet) => poolStatus(subnet, ctx.book, now)) : [];
   return {
     name,
     state: mode.kind(),
     reason,
     address: at.address,
     ...(foreign && { foreignServer: foreign }),
+    networks,
     counters,
   };
 }

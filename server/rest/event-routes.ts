@@ -1,4 +1,4 @@
-// /v1/events/… and /v1/logs/list: what happened to machines, as a list and as an endless stream of JSON lines.
+// /v1/events/… and /v1/logs: what happened to machines, as a list and as an endless stream of JSON lines.
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -34,7 +34,7 @@ export function addEventRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const { inventory } = deps;
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.get(
-    "/v1/events/list",
+    "/v1/events",
     {
       schema: {
         summary: "Events, oldest first",
@@ -55,7 +55,7 @@ export function addEventRoutes(app: FastifyInstance, deps: AdminDeps): void {
   );
   addFollowRoute(app, deps);
   routes.get(
-    "/v1/logs/list",
+    "/v1/logs",
     {
       schema: {
         summary: "Log lines of machines, oldest first",

@@ -1,4 +1,4 @@
-// /v1/machines/…: list, get, set, approve, retire, delete, import, export. Thin: the plans are pure (plan-set.ts,
+// /v1/machines: list, get; set, approve, retire, delete, import, export. Thin: the plans are pure (plan-set.ts,
 // plan-import.ts), the inventory writes all of a plan or nothing, with its audit entry.
 import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -55,26 +55,26 @@ function addReadingRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const { inventory, now } = deps;
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.get(
-    "/v1/machines/list",
+    "/v1/machines",
     { schema: { summary: "All machines", response: { 200: MACHINES, ...FAULTS } } },
     async () => ({ machines: await listViews(deps) }),
   );
   routes.get(
-    "/v1/machines/get",
+    "/v1/machines/:machine",
     {
       schema: {
         summary: "One machine with all that is known",
-        querystring: MACHINE_QUERY,
+        params: MACHINE_QUERY,
         response: { 200: MACHINE, ...FAULTS },
       },
     },
-    async ({ query }) => {
-      const machine = await getMachine(deps, query.machine);
+    async ({ params }) => {
+      const machine = await getMachine(deps, params.machine);
       return { ...viewOf(machine, await inventory.listLeases(), now() / 1000), facts: machine.facts };
     },
   );
   routes.get(
-    "/v1/machines/export",
+    "/v1/export/machines",
     {
       schema: {
         summary: "All machines as a file: a stream of Machine documents, or CSV; `import` reads both back",

@@ -1,4 +1,4 @@
-// /v1/status/get, /v1/roles/list and /v1/audit/…: the appliance's own state, and who changed what.
+// /v1/status, /v1/roles and /v1/audit/…: the appliance's own state, and who changed what.
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { LIFECYCLE, ROLES } from "../../inventory/machine.ts";
@@ -12,7 +12,7 @@ const DEFAULT_ENTRIES = 200;
 export function addStatusRoutes(app: FastifyInstance, { inventory, status }: AdminDeps): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.get(
-    "/v1/status/get",
+    "/v1/status",
     {
       schema: { summary: "Interfaces, DHCP mode and why, assets, alarms", response: { 200: STATUS_RESULT, ...FAULTS } },
     },
@@ -23,14 +23,14 @@ export function addStatusRoutes(app: FastifyInstance, { inventory, status }: Adm
     },
   );
   routes.get(
-    "/v1/roles/list",
+    "/v1/roles",
     { schema: { summary: "Roles that a machine can have", response: { 200: ROLES_RESULT, ...FAULTS } } },
     async () => ({
       roles: [...ROLES],
     }),
   );
   routes.get(
-    "/v1/audit/list",
+    "/v1/audit",
     {
       schema: {
         summary: "Who changed what, oldest first",

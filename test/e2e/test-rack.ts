@@ -67,7 +67,7 @@ export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strang
   const logFile = join(scratch, "appliance.log");
   const rack = buildRack({ prefix: "e2e", dataDir, identity, logFile, dhcp, ...(strangers ? { strangers } : {}) });
   // A client of its own for each question: the appliance may be killed and started again in the meantime.
-  const ask = <T>(path: string, query: Record<string, string | number>) =>
+  const ask = <T>(path: string, query: Record<string, string | number> = {}) =>
     openAdminClient(rack.adminSocket).get<T>(path, query);
   const eventsOf = async (vm: Vm) => {
     const { events } = await ask<{ events: EventView[] }>("/v1/events", { machine: vm.mac, limit: 1000 });

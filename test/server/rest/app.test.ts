@@ -49,7 +49,7 @@ test("set on several machines is all or none", async () => {
       faults: [{ at: "nobody", message: "no machine has this MAC, name or id" }],
     },
   });
-  expect((await get("/v1/machines/list")).body.machines[0].role).toBeUndefined();
+  expect((await get("/v1/machines")).body.machines[0].role).toBeUndefined();
   const done = await set([A, B], { role: "worker" }, { approve: true });
   expect(done.body.machines.map((m: { lifecycle: string }) => m.lifecycle)).toEqual(["approved", "approved"]);
 });
@@ -57,7 +57,7 @@ test("set on several machines is all or none", async () => {
 test("every change is audited with its actor, and the chain holds", async () => {
   await set([A], { role: "worker" }, { approve: true });
   await post("/v1/machines/delete", { machines: [A] });
-  const { entries } = (await get("/v1/audit/list")).body;
+  const { entries } = (await get("/v1/audit")).body;
   expect(entries.map((e: { actor: string; action: string }) => `${e.actor} ${e.action}`)).toEqual([
     "uid 1000 (tester) create",
     "uid 1000 (tester) delete",
@@ -199,7 +199,7 @@ test("set lets a machine reserve the address that it leases", async () => {
       expiresAt: seconds + 600,
     },
   ]);
-  expect((await get("/v1/machines/list")).body.machines[0].leasedAddress).toBe("192.0.2.77");
+  expect((await get("/v1/machines")).body.machines[0].leasedAddress).toBe("192.0.2.77");
   expect((await set([B], { address: "192.0.2.77" })).status).toBe(200);
 });
 
@@ -239,9 +239,9 @@ test("approve and delete refuse a MAC that nobody knows: it may be a slip of the
 test("get keeps the facts, list leaves them out", async () => {
   const { id } = await see(A);
   await rig.inventory.changeMachines([], [{ id, facts: { cpu: { cores: 4 } } }], "slipway");
-  expect((await get(`/v1/machines/get?machine=${A}`)).body.facts).toEqual({ cpu: { cores: 4 } });
-  expect((await get("/v1/machines/list")).body.machines[0]).not.toHaveProperty("facts");
-  expect((await get("/v1/machines/get?machine=nobody")).status).toBe(404);
+  expect((await get(`/v1/machines/${A}`)).body.facts).toEqual({ cpu: { cores: 4 } });
+  expect((await get("/v1/machines")).body.machines[0]).not.toHaveProperty("facts");
+  expect((await get("/v1/machines/nobody")).status).toBe(404);
 });
 
 test("import writes all rows or none, and says what it did", async () => {
@@ -277,23 +277,23 @@ test("events are told in plain words, by machine, since a time and after a numbe
   await rig.inventory.recordEvents([
     { kind: "image-done", at: NOW + 5000, mac: A, detail: { file: "kernel", bytes: 12_000_000, ms: 500 } },
   ]);
-  const { events } = (await get(`/v1/events/list?machine=${A}`)).body;
+  const { events } = (await get(`/v1/events?machine=${A}`)).body;
   expect(events.map((e: { text: string }) => e.text)).toEqual([
     "was seen for the first time",
     "has kernel: 12.0 MB in 0.50 s, 24.0 MB/s",
   ]);
   expect(events[1]).toMatchObject({ phase: "image", level: "info", mac: A });
   const since = new Date(NOW + 1).toISOString();
-  expect((await get(`/v1/events/list?since=${since}`)).body.events).toHaveLength(1);
-  expect((await get(`/v1/events/list?afterSeq=${events[0].seq}`)).body.events).toHaveLength(2);
-  expect((await get("/v1/events/list?since=yesterday")).body.code).toBe("BAD_REQUEST");
-  expect((await get("/v1/events/list?machine=nobody")).status).toBe(404);
+  expect((await get(`/v1/events?since=${since}`)).body.events).toHaveLength(1);
+  expect((await get(`/v1/events?afterSeq=${events[0].seq}`)).body.events).toHaveLength(2);
+  expect((await get("/v1/events?since=yesterday")).body.code).toBe("BAD_REQUEST");
+  expect((await get("/v1/events?machine=nobody")).status).toBe(404);
 });
 
 test("events of a removed machine are still found by its MAC", async () => {
   await see(A);
   await post("/v1/machines/delete", { machines: [A] });
-  expect((await get(`/v1/events/list?machine=${A}`)).body.events.at(-1).text).toContain("removed");
+  expect((await get(`/v1/events?machine=${A}`)).body.events.at(-1).text).toContain("removed");
 });
 
 test("logs are those of all MACs of a machine, oldest first", async () => {
@@ -306,13 +306,13 @@ test("logs are those of all MACs of a machine, oldest first", async () => {
   ]);
   await new Promise((resolve) => setImmediate(resolve));
   await expect
-    .poll(async () => (await get(`/v1/logs/list?machine=${A}`)).body.lines.map((l: { text: string }) => l.text))
+    .poll(async () => (await get(`/v1/logs?machine=${A}`)).body.lines.map((l: { text: string }) => l.text))
     .toEqual(["one", "two"]);
 });
 
 test("status adds the machines by lifecycle to the appliance's own state", async () => {
   await see(A);
-  expect((await get("/v1/status/get")).body).toEqual({
+  expect((await get("/v1/status")).body).toEqual({
     ...STATUS,
     machines: { discovered: 1, approved: 0, installed: 0, ready: 0, retired: 0 },
   });
@@ -322,21 +322,21 @@ test("openapi.json describes every route and validates as what it says", async (
   const { body } = await get("/openapi.json");
   expect(body.openapi).toBe("3.1.0");
   expect(Object.keys(body.paths).sort()).toEqual([
-    "/v1/audit/list",
+    "/v1/audit",
     "/v1/audit/verify",
+    "/v1/events",
     "/v1/events/follow",
-    "/v1/events/list",
-    "/v1/logs/list",
+    "/v1/export/machines",
+    "/v1/logs",
+    "/v1/machines",
     "/v1/machines/approve",
     "/v1/machines/delete",
-    "/v1/machines/export",
-    "/v1/machines/get",
     "/v1/machines/import",
-    "/v1/machines/list",
     "/v1/machines/retire",
     "/v1/machines/set",
-    "/v1/roles/list",
-    "/v1/status/get",
+    "/v1/machines/{machine}",
+    "/v1/roles",
+    "/v1/status",
   ]);
   expect(body.paths["/v1/machines/set"].post.requestBody.content["application/json"].schema.required).toContain(
     "machines",
@@ -363,9 +363,9 @@ test("every failure has the one form, also those that Fastify finds", async () =
 
 test("an unexpected failure is told to the log, not to the client", async () => {
   const broken = await openRig({ status: async () => Promise.reject(new Error("secret path /root/x")) });
-  const response = await broken.app.inject({ method: "GET", url: "/v1/status/get" });
+  const response = await broken.app.inject({ method: "GET", url: "/v1/status" });
   expect(response.statusCode).toBe(500);
   expect(response.body).not.toContain("secret");
-  expect(broken.errors).toEqual(["admin API: GET /v1/status/get failed: Error: secret path /root/x"]);
+  expect(broken.errors).toEqual(["admin API: GET /v1/status failed: Error: secret path /root/x"]);
   await broken.close();
 });
