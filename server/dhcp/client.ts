@@ -1,6 +1,6 @@
 // identifyClient: what a client is, from its packet, in the order of pxe.md 2.1. socket.ts calls it before it asks the
 // inventory; the loader, the boot decision and the reply are chosen by its result. Pure.
-import { formatMac, type Mac } from "../../inventory/address.ts";
+import type { Mac } from "../../inventory/address.ts";
 import { trustworthyUuid } from "../../inventory/uuid.ts";
 import type { BootClient, ClientKind } from "../boot/client.ts";
 import { decodeLatin1 } from "../byte-reader.ts";
@@ -13,7 +13,8 @@ import { collectSubOptions } from "./relay.ts";
 
 /** The MAC of an Ethernet client; undefined for other hardware, or when no address was sent (InfiniBand). */
 export function clientMac(packet: DhcpPacket): Mac | undefined {
-  return packet.hardwareType === 1 && packet.hardwareLength === 6 ? formatMac(packet.hardwareAddress) : undefined;
+  if (packet.hardwareType !== 1 || packet.hardwareLength !== 6) return undefined;
+  return formatHex(packet.hardwareAddress.subarray(0, 6), ":");
 }
 
 /**
@@ -26,7 +27,7 @@ export function clientMac(packet: DhcpPacket): Mac | undefined {
 export function clientKey(packet: DhcpPacket): ClientKey | undefined {
   const length = packet.hardwareLength;
   const address = packet.hardwareAddress.subarray(0, length);
-  if (address.some((byte) => byte !== 0)) return formatHex(address).match(/../g)!.join(":");
+  if (address.some((byte) => byte !== 0)) return formatHex(address, ":");
   const id = packet.options.clientId;
   return id !== undefined && id.length >= 2 ? `id-${formatHex(id)}` : undefined;
 }

@@ -36,7 +36,11 @@ const integer = (size: 1 | 2 | 4) => ({
   ...fixed(
     size,
     (b) => b.reduce((sum, byte) => sum * 256 + byte, 0),
-    (value: number) => Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** (size - 1 - i)) % 256),
+    (value: number) => {
+      const bytes = new Uint8Array(size);
+      for (let i = size - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest % 256;
+      return bytes;
+    },
   ),
   fixedBytes: size,
 });
@@ -154,7 +158,15 @@ export function formatIpv4(bytes: Uint8Array): Ipv4 {
 
 /** Dotted quad → four bytes. */
 export function encodeIpv4(ip: Ipv4): Uint8Array {
-  return Uint8Array.from(ip.split("."), Number);
+  // By hand: a reply has a dozen addresses, and split with Number was a fifth of its CPU time.
+  const bytes = new Uint8Array(4);
+  let part = 0;
+  for (let i = 0; i < ip.length; i++) {
+    const digit = ip.charCodeAt(i) - 48;
+    if (digit < 0) part++;
+    else bytes[part] = bytes[part]! * 10 + digit;
+  }
+  return bytes;
 }
 
 /** Text → bytes, one per character. A character outside Latin-1 is refused, not mangled. */
@@ -178,10 +190,12 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** Bytes → lower-case hex. */
-export function formatHex(bytes: Uint8Array): string {
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Bytes → lower-case hex, `separator` between them. */
+export function formatHex(bytes: Uint8Array, separator = ""): string {
   let hex = "";
-  for (const byte of bytes) hex += (byte < 16 ? "0" : "") + byte.toString(16);
+  for (let i = 0; i < bytes.length; i++) hex += i === 0 ? HEX[bytes[i]!] : separator + HEX[bytes[i]!];
   return hex;
 }
 
