@@ -12,10 +12,10 @@ import type { Ipv4 } from "../../inventory/address.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
-import { EnrolmentService, type NodeOrder, type NodeReport, NodeService } from "../contract/generated/agent.ts";
+import { EnrolmentService, type NodeOrder } from "../contract/generated/agent.ts";
 import type { Authority, ServerCertificate } from "./authority.ts";
 import { EnrolmentRules } from "./enrolment-service.ts";
-import { serveReport } from "./node-service.ts";
+import { type ReadReport, serveReport, TOLERANT_NODE_SERVICE } from "./node-service.ts";
 import { Sessions } from "./session.ts";
 import { faultOf } from "./status.ts";
 import { NodeCredentials } from "./tls-socket.ts";
@@ -99,8 +99,8 @@ function addServices(server: Server, options: GrpcOptions, sessions: Sessions): 
     enrol: unary(log, (request) => rules.enrol(request)),
     renew: unary(log, (request) => rules.renew(request)),
   });
-  server.addService(NodeService, {
-    report: (call: ServerDuplexStream<NodeReport, NodeOrder>) =>
+  server.addService(TOLERANT_NODE_SERVICE, {
+    report: (call: ServerDuplexStream<ReadReport, NodeOrder>) =>
       void serveReport({ inventory, log, record, now, sessions }, call),
   });
 }

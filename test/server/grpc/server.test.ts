@@ -1,13 +1,15 @@
 // The gRPC port itself: who may come in, what it shows, where it listens, and what it does with too much.
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLink } from "../../../node-agent/report.ts";
+import { NodeReport } from "../../../server/contract/generated/agent.ts";
 import { createCsr } from "../../../server/contract/pki/csr.ts";
 import { formatPrivateKey, generateKey } from "../../../server/contract/pki/key.ts";
 import { serveGrpc } from "../../../server/grpc/server.ts";
-import { factsOf } from "../../node-agent/machine.ts";
+import { factsOf, until } from "../../node-agent/machine.ts";
 import { type Appliance, MAC, startAppliance, testAuthority } from "./appliance.ts";
 
 let appliance: Appliance;
@@ -155,4 +157,77 @@ test("serveGrpc names the port that another program holds, and the address that 
     ...{ code: "PORT_IN_USE", message: `gRPC cannot listen on 127.0.0.1:${server.port}: another program holds it` },
   });
   await expect(serveGrpc({ ...options, addresses: ["192.0.2.1"] })).rejects.toMatchObject({ code: "NO_INTERFACE" });
+});
+
+type RawStream = {
+  status: Promise<string>;
+  heard: Promise<unknown>;
+  write(bytes: Buffer): void;
+  end(bytes: Buffer): void;
+};
+
+/** A stream on HTTP/2 itself, for what no gRPC client sends. */
+function rawStream(port: number, { certificate, key }: { certificate: string; key: string }): RawStream {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { cert: certificate, key, rejectUnauthorized: false });
+  const path = "/slipway.v1.Node/Report";
+  const call = session.request({
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  let end = "closed";
+  call.on("trailers", (trailers) => {
+    end = String(trailers["grpc-status"]);
+  });
+  call.on("error", () => {});
+  const ended = new Promise<string>((resolve) => {
+    call.once("close", () => {
+      session.destroy();
+      resolve(end);
+    });
+  });
+  call.resume();
+  const heard = new Promise((resolve) => call.once("data", resolve));
+  return { status: ended, heard, write: (bytes) => void call.write(bytes), end: (bytes) => void call.end(bytes) };
+}
+
+const frame = (length: number, bytes: Uint8Array): Buffer => {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, bytes]);
+};
+const LINES = [{ seq: 1n, level: 6, uptimeUs: 1n, text: "x", fromAgent: false }];
+const BATCH = NodeReport.encode({ report: { $case: "log", value: { uptimeMs: 1n, lines: LINES, lost: 0n } } }).finish();
+const GOOD = frame(BATCH.length, BATCH);
+
+async function enrolledClient() {
+  const { token, machine } = await appliance.boot();
+  const key = generateKey("ed25519");
+  const link = openLink(appliance.address, { judge: anyone });
+  const csr = createCsr(key, { commonName: MAC });
+  await link.enrol({ token, csr, facts: factsOf(MAC), contact: undefined });
+  link.close();
+  return clientOf(key, machine.id);
+}
+
+test("a stream with bytes that are no report ends by name", async () => {
+  const stream = rawStream(appliance.server.port, await enrolledClient());
+  stream.end(Buffer.concat([GOOD, frame(3, Buffer.from([0x12, 0xff, 0xff]))]));
+  expect(await stream.status).toBe(String(status.INVALID_ARGUMENT));
+  await until("no session", () => appliance.server.sessionCount() === 0);
+});
+
+test("a stream ends when a report is too long while orders are on their way", async () => {
+  const client = await enrolledClient();
+  const tooLong = frame(0x7fffffff, Buffer.alloc(10));
+  for (let delayMs = 0; delayMs < 3; delayMs += 0.1) {
+    const stream = rawStream(appliance.server.port, client);
+    await stream.heard;
+    stream.write(Buffer.concat(Array<Buffer>(20).fill(GOOD)));
+    for (const from = performance.now(); performance.now() - from < delayMs; ) await new Promise(setImmediate);
+    stream.end(tooLong);
+    expect(await stream.status).not.toBe(String(status.OK));
+  }
+  await until("no session", () => appliance.server.sessionCount() === 0);
 });
