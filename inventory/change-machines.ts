@@ -74,7 +74,8 @@ function tell(w: Writing, planned: Planned, actor: Actor): void {
   const detail = `${nameOf(after)}: ${what.join("; ")}`;
   w.tables.audit.append({ at: iso(w.at), actor, action, target: after.id, detail });
   const changed = { kind: "changed", at: w.at, mac, detail: { actor, what: what.join("; ") } } as const;
-  w.notes.events.push(w.tables.events.record(changed));
+  // What a machine says of itself is in the audit log; its timeline has events of its own for it.
+  if (!isMachine(actor)) w.notes.events.push(w.tables.events.record(changed));
   if (isApproval) {
     w.notes.events.push(w.tables.events.record({ kind: "approved", at: w.at, mac, detail: { actor } }));
   }
@@ -136,3 +137,6 @@ export function moveActivity(w: Writing, id: string, to: Activity, reason: strin
   w.notes.machineIds.add(id);
   return true;
 }
+
+/** Actors of agents are `machine 52:54:…` (port.ts). */
+const isMachine = (actor: Actor): boolean => actor.startsWith("machine ");

@@ -165,6 +165,11 @@ export const EVENTS = {
     level: "warning",
     say: (d) => `${d.lines} log lines were dropped: they came faster than they could be written`,
   },
+  "audit-damaged": {
+    phase: "server",
+    level: "alarm",
+    say: (d) => `the audit log was changed by hand: entry ${d.seq} does not fit the one before it`,
+  },
   "server-started": { phase: "server", level: "info", say: (d) => `the appliance started (version ${d.version})` },
   "interface-lost": { phase: "server", level: "alarm", say: (d) => `${d.interface} ${d.what}` },
   "interface-back": { phase: "server", level: "notice", say: (d) => `${d.interface} is usable again` },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openAssets } from "../../boot-assets/store.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { openInventory } from "../../inventory/store.ts";
+import { LOOP_PATH } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { BootService } from "../boot/service.ts";
 import { adminSocketPath } from "../config/cross-checks.ts";
@@ -103,13 +104,27 @@ async function open(opened: Opened, config: ReadConfig, log: Log, version: strin
       opened.add(await runListeners({ config, boot, assets, agents, neighbours, log, record }));
     },
     async () => {
+      const loopPath = LOOP_PATH.slice(1);
       const loopCount = (mac: string) => boot.loopCount(mac);
-      parts.dhcp = opened.add(await serveDhcp({ interfaces, inventory, httpPort: http.port, log, record, loopCount }));
+      parts.dhcp = opened.add(
+        await serveDhcp({ interfaces, inventory, httpPort: http.port, log, record, loopCount, loopPath }),
+      );
       neighbours.setLeases(parts.dhcp);
     },
   ]);
   sayWhatIsServed(config, log, version);
   record({ kind: "server-started", detail: { version } });
+  await checkAudit(inventory, log, record);
+}
+
+/** A broken chain keeps nobody from booting, and is never passed over in silence. */
+async function checkAudit(inventory: Inventory, log: Log, record: RecordEvent): Promise<void> {
+  const seq = await inventory.checkAudit();
+  if (seq === undefined) return;
+  log.error(
+    `The audit log was changed by hand: entry ${seq} does not fit the one before it. See: slipway audit --verify`,
+  );
+  record({ kind: "audit-damaged", detail: { seq } });
 }
 
 /** Events are written without waiting; a failing disk is told once per fault by the inventory's own alarm. */

@@ -1,7 +1,7 @@
 // HTTP, TFTP and gRPC on every address of the served interfaces, and after every change of those. Edge: sockets, the watch
 // on interfaces. DHCP follows its interfaces by itself (server/dhcp/service.ts).
 import type { AssetStore } from "../../boot-assets/store.ts";
-import { AUTOEXEC } from "../boot/paths.ts";
+import { AUTOEXEC, LOOP_PATH } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import type { BootService } from "../boot/service.ts";
 import type { ReadConfig } from "../config/read-config.ts";
@@ -57,6 +57,7 @@ function openFile(boot: BootService, assets: AssetStore): OpenTftpFile {
     if (name === AUTOEXEC || name.endsWith(`/${AUTOEXEC}`)) {
       return { kind: "file", bytes: Buffer.from(boot.autoexec({ localIp })) };
     }
+    if (`/${name}` === LOOP_PATH) return { kind: "file", bytes: Buffer.from(boot.loopScript({ localIp })) };
     const loader = name.startsWith("ipxe/") ? assets.openLoader(name.slice("ipxe/".length)) : undefined;
     return loader === undefined ? { kind: "missing" } : { kind: "file", bytes: loader.contents };
   };

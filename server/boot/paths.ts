@@ -21,6 +21,8 @@ export const loaderPath = (name: LoaderName): string => `ipxe/${LOADERS[name].di
 /** Firmware HTTP Boot gets a path of its own per machine, so that "go on to your disk" can be a 404. */
 export const httpLoaderPath = (name: LoaderName, mac: Mac): string =>
   `/ipxe-http/${mac.replaceAll(":", "-")}/${LOADERS[name].dir}/${LOADERS[name].file}`;
+/** Told instead of a loader to an iPXE that fetches iPXE again and again (pxe.md 2.9); by TFTP without the slash. */
+export const LOOP_PATH = "/boot/loop.ipxe";
 /** The ticket of a boot attempt. The id is no secret; the fetch is bound to the source address. */
 export const ticketPath = (id: string): string => `/boot/ticket/${id}`;
 /** A part of an OS image: `kernel` or `initrd`, byte ranges of its UKI; or `uki` whole. */

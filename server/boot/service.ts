@@ -35,6 +35,8 @@ export type TicketAnswer = { kind: "ticket"; body: string; mac: Mac } | { kind: 
 /** Loader fetches count towards a loop for this long (pxe.md 2.9). */
 const LOOP_WINDOW_MS = 120_000;
 
+const LOOP_REMEDY = "Switch off other network boot servers on this wire; slipway events names them.";
+
 export class BootService {
   readonly #deps: BootServiceDeps;
   /** Source address → attempt, so that image fetches find their timeline. */
@@ -53,6 +55,12 @@ export class BootService {
     return renderScript({ kind: "autoexec", scriptUrl: this.#base(peer.localIp) + SCRIPT_PATH });
   }
 
+  /** For an iPXE that cannot fetch its script and so loads itself again and again. */
+  loopScript(peer: { localIp: string }): string {
+    const reason = "this iPXE loads iPXE again and again: it does not take the boot script that it is given by HTTP";
+    return renderScript(this.#explain(reason, LOOP_REMEDY, peer.localIp));
+  }
+
   /** A script that says what went wrong and asks again: iPXE never meets a bare 404 or 500. */
   faultScript(reason: string, localIp: string): string {
     return renderScript(this.#explain(reason, "On the appliance, see: slipway events", localIp));
@@ -64,6 +72,8 @@ export class BootService {
     if (mac === undefined) {
       return this.faultScript(`the script request names no MAC address (${query.mac ?? "none"})`, peer.localIp);
     }
+    // Who comes this far is in no loop.
+    this.#loaderFetches.delete(mac);
     const refused = this.#refuseStranger(mac, peer.remoteIp);
     if (refused !== undefined) return this.faultScript(refused, peer.localIp);
     const request = requestOf(mac, query);

@@ -2,7 +2,7 @@
 // answers come from server/boot/service.ts; here are only the routes. A fault on any of them but the ticket is answered
 // with a script (app.ts).
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { AUTOEXEC, ENTRY_PATH, SCRIPT_PATH, ticketPath } from "../boot/paths.ts";
+import { AUTOEXEC, ENTRY_PATH, LOOP_PATH, SCRIPT_PATH, ticketPath } from "../boot/paths.ts";
 import type { RecordEvent } from "../boot/ports.ts";
 import type { BootService, ScriptQuery } from "../boot/service.ts";
 import { peerOf } from "./deliver-routes.ts";
@@ -10,7 +10,15 @@ import { peerOf } from "./deliver-routes.ts";
 /** What these routes need of the boot service; tests give their own. */
 export type BootPort = Pick<
   BootService,
-  "entryScript" | "autoexec" | "script" | "ticket" | "httpLoader" | "faultScript" | "attemptOf" | "noteLoaderFetched"
+  | "entryScript"
+  | "loopScript"
+  | "autoexec"
+  | "script"
+  | "ticket"
+  | "httpLoader"
+  | "faultScript"
+  | "attemptOf"
+  | "noteLoaderFetched"
 >;
 export type BootRouteDeps = { boot: BootPort; record: RecordEvent };
 
@@ -24,6 +32,11 @@ export function addBootRoutes(app: FastifyInstance, deps: BootRouteDeps): void {
     method,
     url: ENTRY_PATH,
     handler: (request, reply) => sendScript(reply, boot.entryScript(peerOf(request))),
+  });
+  app.route({
+    method,
+    url: LOOP_PATH,
+    handler: (request, reply) => sendScript(reply, boot.loopScript(peerOf(request))),
   });
   for (const url of AUTOEXEC_PATHS) {
     app.route({ method, url, handler: (request, reply) => sendScript(reply, boot.autoexec(peerOf(request))) });

@@ -113,6 +113,14 @@ test("loopCount counts a machine's loaders of the last two minutes", () => {
   expect(service.loopCount("52:54:00:00:00:01")).toBe(0);
 });
 
+test("loopCount forgets a machine that comes as far as its script, and loopScript says what is wrong", async () => {
+  const service = serviceWith();
+  for (let i = 0; i < 4; i++) service.noteLoaderFetched(MAC);
+  await service.script(QUERY, PEER);
+  expect(service.loopCount(MAC)).toBe(0);
+  expect(service.loopScript(PEER)).toMatch(/loads iPXE again and again/);
+});
+
 test("attemptOf names the attempt that an address is in", async () => {
   const service = serviceWith();
   const id = ticketIdIn(await service.script(QUERY, PEER));

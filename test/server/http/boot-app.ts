@@ -24,6 +24,7 @@ export async function bootApp(
   let onEvent: (() => void) | undefined;
   const boot: BootPort = {
     entryScript: ({ localIp }) => `#!ipxe\n# entry at ${localIp}\n`,
+    loopScript: ({ localIp }) => `#!ipxe\n# loop at ${localIp}\n`,
     autoexec: ({ localIp }) => `#!ipxe\n# autoexec at ${localIp}\n`,
     script: async (query, peer) => `#!ipxe\n# script for ${query.mac} from ${peer.remoteIp}\n`,
     ticket: async (id) => ({ kind: "ticket", body: `{"attempt":"${id}"}\n`, mac: "52:54:00:12:34:56" }),
