@@ -2,22 +2,27 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { NODE, ROOT, runStep } from "./run-program.mjs";
-import { step } from "./say.mjs";
+import { SetupError, step } from "./say.mjs";
 
 const LOCK = join(ROOT, "package-lock.json");
 /** npm's own note of what it installed; written last, so that an `npm ci` that broke off leaves none. */
 const INSTALLED = join(ROOT, "node_modules", ".package-lock.json");
 
+/** Whether an optional package is meant for this kind of host: it names our system and processor, and no other C library. */
+const isForThisHost = ({ os, cpu, libc }) =>
+  Boolean(os?.includes("linux") && cpu?.includes("x64") && (libc === undefined || libc.includes("glibc")));
+
 /**
- * Paths of the packages that are not installed as the lock file says.
- * A package that only other platforms need (`optional`) may be missing, but not be of another version.
+ * Paths of the packages that are not installed as the lock file says. An optional package for other hosts may be
+ * missing, but not be of another version.
  */
 export function differences(lock, installed) {
   return Object.entries(lock.packages)
     .filter(([path]) => path !== "")
     .filter(([path, want]) => {
       const have = installed.packages[path];
-      return have === undefined ? !want.optional : have.version !== want.version || have.integrity !== want.integrity;
+      if (have === undefined) return !want.optional || isForThisHost(want);
+      return have.version !== want.version || have.integrity !== want.integrity;
     })
     .map(([path]) => path);
 }
@@ -48,11 +53,18 @@ export async function needNodeModules() {
   // Under `npm start`, npm names its own program: the same npm installs, whatever PATH says.
   const npm = process.env.npm_execpath;
   const ci = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"];
+  const { env, ...owner } = asOwner();
+  const asNode24 = `--require "${join(ROOT, "setup", "node-24-for-npm.cjs")}"`;
   const options = {
-    ...asOwner(),
+    ...owner,
+    env: { ...env, NODE_OPTIONS: [env.NODE_OPTIONS, asNode24].filter(Boolean).join(" ") },
     remedy: "npm's lines above say why; run the same command again when it is put right.",
   };
   await step("installing the npm packages that package-lock.json names", () =>
     npm?.endsWith(".js") ? runStep(process.execPath, [npm, ...ci], options) : runStep("npm", ci, options),
   );
+  const wrong = isInstalled() ? [] : differences(readJson(LOCK), readJson(INSTALLED));
+  if (wrong.length > 0) {
+    throw new SetupError(`npm left out ${wrong.join(", ")}`, "Remove node_modules and run the same command again.");
+  }
 }

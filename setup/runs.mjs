@@ -10,7 +10,7 @@ const vitest = (name, ...args) => ({ name, tool: "vitest/vitest.mjs", args: ["ru
 /** Neither root nor a virtual machine. */
 export const CHECKS = [
   { name: "types", tool: "typescript/bin/tsc", args: ["--noEmit"] },
-  { name: "lint", tool: "@biomejs/biome/bin/biome", args: ["ci"] },
+  { name: "lint", tool: "@biomejs/biome/bin/biome", args: ["ci", ...(process.stdout.isTTY ? [] : ["--colors=off"])] },
   vitest("quick tests", "--project", "quick"),
 ];
 /** Namespaces, and virtual machines on a bridge. The other boots are `npm run test:e2e:more`. */

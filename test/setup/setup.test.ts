@@ -12,7 +12,12 @@ const { missingPackages } = (await load("need-packages.mjs")) as {
 const { countTests } = (await load("runs.mjs")) as {
   countTests(report: string | undefined, exitCode: number): { passed: number; failed: number };
 };
-type Lock = { packages: Record<string, { version?: string; integrity?: string; optional?: boolean }> };
+type Lock = {
+  packages: Record<
+    string,
+    { version?: string; integrity?: string; optional?: boolean; os?: string[]; cpu?: string[]; libc?: string[] }
+  >;
+};
 const { differences } = (await load("need-node-modules.mjs")) as {
   differences(lock: Lock, installed: Lock): string[];
 };
@@ -71,14 +76,16 @@ test("formatSeconds", () => {
   expect([8.14, 59.9, 125].map(formatSeconds)).toEqual(["8.1 s", "59.9 s", "2 min 5 s"]);
 });
 
-test("differences names what is missing or of another version, and lets other platforms' packages be missing", () => {
+test("differences names what is missing or of another version, and lets only other hosts' packages be missing", () => {
   const lock = {
     packages: {
       "": { version: "0.1.0" },
       "node_modules/a": { version: "1.0.0", integrity: "sha512-a" },
       "node_modules/b": { version: "1.0.0", integrity: "sha512-b" },
       "node_modules/c": { version: "1.0.0", integrity: "sha512-c" },
-      "node_modules/other-platform": { version: "1.0.0", optional: true },
+      "node_modules/native": { version: "1.0.0", optional: true, os: ["linux"], cpu: ["x64"], libc: ["glibc"] },
+      "node_modules/musl": { version: "1.0.0", optional: true, os: ["linux"], cpu: ["x64"], libc: ["musl"] },
+      "node_modules/other-host": { version: "1.0.0", optional: true, os: ["win32"], cpu: ["x64"] },
     },
   };
   const installed = {
@@ -88,5 +95,5 @@ test("differences names what is missing or of another version, and lets other pl
       "node_modules/extra": { version: "1.0.0" },
     },
   };
-  expect(differences(lock, installed)).toEqual(["node_modules/b", "node_modules/c"]);
+  expect(differences(lock, installed)).toEqual(["node_modules/b", "node_modules/c", "node_modules/native"]);
 });
