@@ -40,7 +40,10 @@ async function main(): Promise<void> {
       const number = done++;
       await choose(random())(random);
       if (number % CHECK_EVERY === 0) await checkAlive(victim, number, seed);
-      if (number % 10_000 === 0 && number > 0) console.log(`fuzz-grpc: ${number} of ${count}`);
+      if (number % 10_000 === 0 && number > 0) {
+        const { heapBytes, rssBytes } = await memoryOf(child);
+        console.log(`fuzz-grpc: ${number} of ${count}, heap ${megabytes(heapBytes)}, RSS ${megabytes(rssBytes)}`);
+      }
       if (number === Math.floor(count / 5)) early = await memoryOf(child);
     }
   };
@@ -59,7 +62,7 @@ async function main(): Promise<void> {
   console.log("fuzz-grpc: ok");
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 function fail(reason: string): never {
   console.error(`fuzz-grpc: FAILED: ${reason}`);
