@@ -1,5 +1,5 @@
 // 100,000 mutated raw HTTP requests against the boot app: no crash, no hang, no 500, no leak.
-//   node --expose-gc test/long/fuzz-http.ts [--count 100000] [--seed N]
+//   node --expose-gc --max-semi-space-size=8 test/long/fuzz-http.ts [--count 100000] [--seed N]
 // Each request has a connection of its own and closes its sending side: what the server cannot finish, it must end.
 import { connect } from "node:net";
 import { ask, bootApp } from "../server/http/boot-app.ts";

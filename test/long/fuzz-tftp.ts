@@ -1,5 +1,5 @@
 // 100,000 mutated datagrams against the TFTP codec and against a running server: no crash, no hang, no leak.
-//   node --expose-gc test/long/fuzz-tftp.ts [--count 100000] [--seed N]
+//   node --expose-gc --max-semi-space-size=8 test/long/fuzz-tftp.ts [--count 100000] [--seed N]
 // Everything is on loopback; each batch comes from a source address of its own, or the flood limit would be all it meets.
 import { createSocket, type Socket } from "node:dgram";
 import { SlipwayError } from "../../server/contract/errors.ts";
