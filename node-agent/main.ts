@@ -8,6 +8,7 @@ import { openNotify } from "./notify-socket.ts";
 import { observeNode, readBootId, THIS_MACHINE } from "./observe.ts";
 import { openLibc } from "./open-libc.ts";
 import { openKernelLog } from "./read-kmsg.ts";
+import { readAddresses } from "./read-nics.ts";
 import { runAgent } from "./run-agent.ts";
 import { openScreen } from "./run-screen.ts";
 import { openStore } from "./store.ts";
@@ -41,6 +42,7 @@ const world: World = {
   bootId: readBootId(machine),
   startedMs: uptimeMs() - process.uptime() * 1000,
   observe: () => observeNode(machine, lldp.neighbours()),
+  addresses: () => readAddresses().join(),
   show: (status) => screen.show(status),
   openKernelLog: (afterSeq) => openKernelLog(afterSeq),
   wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),

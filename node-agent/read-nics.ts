@@ -29,3 +29,10 @@ const ownAddresses: AddressesOf = (name) =>
   (networkInterfaces()[name] ?? [])
     .filter((address) => address.cidr !== null && !address.cidr.startsWith("fe80:"))
     .map((address) => address.cidr!);
+
+/** All addresses but loopback's, with prefix length. */
+export const readAddresses = (): string[] =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ internal, cidr }) => (internal || cidr === null ? [] : [cidr]))
+    .sort();

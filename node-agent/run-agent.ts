@@ -42,6 +42,21 @@ function show(world: World, shown: Shown | undefined, standing: Standing, facts?
   world.notify(`STATUS=${status.state}`);
 }
 
+/** How often a waiting agent looks whether an address came. */
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Waits before the next try, and no longer once an address came: the agent is up before DHCP is, and a full backoff would cost
+ * each boot up to sixteen seconds.
+ */
+async function waitForNetwork(world: World, ms: number, signal: AbortSignal): Promise<void> {
+  const before = world.addresses();
+  for (let waitedMs = 0; waitedMs < ms && !signal.aborted; waitedMs += LOOK_EVERY_MS) {
+    await world.wait(Math.min(LOOK_EVERY_MS, ms - waitedMs), signal);
+    if (world.addresses() !== before) return;
+  }
+}
+
 /** Waits for a ticket and trades it in. Returns undefined when the signal says stop. */
 async function obtainIdentity(world: World, signal: AbortSignal): Promise<Identity | undefined> {
   let refusedToken = "";
@@ -58,7 +73,7 @@ async function obtainIdentity(world: World, signal: AbortSignal): Promise<Identi
     if (answer.kind === "answer") return keepIdentity(world, answer.value);
     show(world, file.ticket, answer.kind === "unreachable" ? answer : { kind: "refused", reason: answer.reason });
     world.log.warn(`Enrolment: ${answer.reason}`);
-    if (answer.kind === "unreachable") await world.wait(backoffMs(++failures, world.chance()), signal);
+    if (answer.kind === "unreachable") await waitForNetwork(world, backoffMs(++failures, world.chance()), signal);
     else refusedToken = file.ticket.token;
   }
   return undefined;
@@ -112,7 +127,7 @@ async function recover(
   if (end.kind === "unreachable" || end.kind === "refused") {
     world.log.warn(end.reason);
     show(world, identity, { kind: "unreachable", reason: end.reason });
-    await world.wait(backoffMs(failures, world.chance()), signal);
+    await waitForNetwork(world, backoffMs(failures, world.chance()), signal);
     return identity;
   }
   // The certificate is old, or no longer good enough: the enrolled key is what counts.

@@ -26,6 +26,8 @@ export type World = {
   /** The agent's own start, milliseconds since the kernel's. */
   startedMs: number;
   observe(): Facts;
+  /** Own addresses, as one text: it differs when one came or went. Cheap, asked four times a second while waiting. */
+  addresses(): string;
   show(status: ScreenStatus): void;
   openKernelLog(afterSeq: number): KernelLog | undefined;
   /** Resolves after `ms`, or at once when the signal says stop. */

@@ -85,6 +85,7 @@ export function testMachine(mac: string, over: Partial<World> = {}, facts: Facts
     bootId: "11111111-2222-3333-4444-555555555555",
     startedMs: uptimeMs(),
     observe: () => facts,
+    addresses: () => "192.0.2.7/24",
     show: (status) => void screens.push(status),
     openKernelLog: () => undefined,
     wait: (ms, signal) => sleep(ms / 100, undefined, { signal }).catch(() => {}),

@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Appliance, MAC, startAppliance, testAuthority } from "../server/grpc/appliance.ts";
 import { factsOf, kernelLogOf, type TestMachine, testMachine, until } from "./machine.ts";
@@ -216,6 +217,26 @@ test("an appliance that comes late is found", async () => {
     await shows(machine, "cannot reach the appliance");
   });
   await shows(machine, "waits:");
+});
+
+test("a machine whose address comes late does not sit out its backoff", async () => {
+  const { token } = await appliance.boot();
+  let address = "";
+  let waits = 0;
+  // Real seconds: with the backoff alone the sixth try would come after half a minute.
+  const wait = (ms: number) => {
+    waits++;
+    return sleep(ms === 250 ? 1 : ms);
+  };
+  const machine = machineAt(MAC, { addresses: () => address, wait, chance: () => 1 });
+  await appliance.restart(async () => {
+    run(machine, token);
+    await until("the sixth wait", () => waits > 250);
+  });
+  const before = waits;
+  address = "192.0.2.7/24";
+  await shows(machine, "waits:");
+  expect(waits - before).toBeLessThan(5);
 });
 
 test("a new boot's key replaces the earlier one, whose agent is cut off and refused", async () => {
