@@ -155,7 +155,9 @@ export const EVENTS = {
   discovered: {
     phase: "firmware",
     level: "notice",
-    say: (d) => `was seen for the first time${d.interface ? ` on ${d.interface}` : ""}`,
+    say: (d) =>
+      `was seen for the first time${d.interface ? ` on ${d.interface}` : ""}` +
+      (d.uuidOf ? `; it shows the UUID of ${d.uuidOf}: another network card of it, or one that says so` : ""),
   },
   changed: { phase: "person", level: "info", say: (d) => `was changed by ${d.actor}: ${d.what}` },
   approved: { phase: "person", level: "notice", say: (d) => `was approved by ${d.actor}` },

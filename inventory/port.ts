@@ -64,8 +64,8 @@ export interface Inventory {
   findMachineById(id: string): Promise<Machine | undefined>;
   listMachines(): Promise<Machine[]>;
   /**
-   * Finds the machine by MAC, else by a trustworthy UUID, else creates it as `discovered` (with its event). Costs no write
-   * when it tells nothing new: `seenAt` is kept to the minute.
+   * Finds the machine by MAC, else creates it as `discovered` (with its event). A UUID joins nothing: it is a claim. Costs
+   * no write when it tells nothing new: `seenAt` is kept to the minute.
    */
   sightMachine(sighting: Sighting): Promise<Machine>;
   /** All or none: faults (CONFLICT, BAD_TRANSITION, NOT_FOUND) throw and nothing is written. Audited, with `changed`/`approved` events. */

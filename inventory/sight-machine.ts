@@ -1,6 +1,7 @@
-// Which machine is this? The wire shows a MAC and perhaps a UUID; the MAC decides first, then a trustworthy UUID that
-// names exactly one machine (pxe.md 1.11). Called by store.ts inside a transaction. Pure.
-
+// Which machine is this? The MAC alone decides (design §2 row 5). The wire also shows a UUID, but anybody can say one: it
+// is told to people and joins nothing, else whoever repeats an approved machine's UUID would have its role, ticket and
+// reservation. NICs are joined by those who may: a person, or the enrolled machine itself. Called by store.ts inside a
+// transaction. Pure.
 import { nameOf } from "./change.ts";
 import type { NewEvent } from "./event.ts";
 import type { Machine } from "./machine.ts";
@@ -13,12 +14,18 @@ const SEEN_GRAIN_MS = 60_000;
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** What the wire says that the machine does not have yet. */
+/** Whether a person or the machine's own agent vouched for what is known: then a packet adds to it and replaces nothing. */
+const isVouchedFor = (machine: Machine): boolean =>
+  machine.lifecycle !== "discovered" || machine.keyFingerprint !== undefined;
+
+/** What the wire says that the machine does not have yet. Firmware can be set another way, so that follows the last boot. */
 function newsOf(machine: Machine, s: Sighting): Partial<Machine> {
   const news: Partial<Machine> = {};
-  const uuid = trustworthyUuid(s.uuid);
+  const isKept = isVouchedFor(machine);
+  const uuid = isKept && machine.uuid !== undefined ? undefined : trustworthyUuid(s.uuid);
   if (uuid !== undefined && (machine.uuid === undefined || !isSameUuid(machine.uuid, uuid))) news.uuid = uuid;
   for (const key of ["serial", "arch", "firmware"] as const) {
+    if (key === "serial" && isKept && machine.serial !== undefined) continue;
     const value = s[key];
     if (value !== undefined && value !== "" && value !== machine[key]) news[key] = value;
   }
@@ -33,26 +40,22 @@ export function isOldNews(machine: Machine, s: Sighting): boolean {
   return Object.keys(newsOf(machine, s)).length === 0 && s.at - seen < SEEN_GRAIN_MS;
 }
 
-/**
- * The one machine that a second NIC belongs to. Boards of one batch that share a UUID are told apart by their serial,
- * or by there being several already.
- */
-function findByUuid(w: Writing, s: Sighting): Machine | undefined {
+/** The one machine whose UUID a new MAC shows: a second NIC of it, or somebody who says so. */
+function findNamesake(w: Writing, s: Sighting): Machine | undefined {
   const uuid = trustworthyUuid(s.uuid);
-  if (uuid === undefined) return undefined;
-  const owners = w.tables.machines.listByUuid(uuid, swapUuid(uuid));
-  const [owner] = owners;
-  if (owner === undefined || owners.length > 1) return undefined;
-  const isOther = s.serial !== undefined && owner.serial !== undefined && s.serial !== owner.serial;
-  return isOther ? undefined : owner;
+  const owners = uuid === undefined ? [] : w.tables.machines.listByUuid(uuid, swapUuid(uuid));
+  return owners.length === 1 ? owners[0] : undefined;
 }
 
 function record(w: Writing, event: NewEvent): void {
   w.notes.events.push(w.tables.events.record(event));
 }
 
-function recordDiscovery(w: Writing, s: Sighting): void {
-  const detail = s.interfaceName === undefined ? {} : { interface: s.interfaceName };
+function recordDiscovery(w: Writing, s: Sighting, namesake?: Machine): void {
+  const detail = {
+    ...(s.interfaceName !== undefined && { interface: s.interfaceName }),
+    ...(namesake !== undefined && { uuidOf: nameOf(namesake) }),
+  };
   record(w, { kind: "discovered", at: s.at, mac: s.mac, detail });
 }
 
@@ -66,6 +69,7 @@ function create(w: Writing, s: Sighting): Machine {
     seenAt: iso(s.at),
   };
   const machine = { ...bare, ...newsOf(bare, s) };
+  const namesake = findNamesake(w, s);
   w.tables.machines.save(machine, true);
   w.tables.audit.append({
     at: iso(w.at),
@@ -74,22 +78,7 @@ function create(w: Writing, s: Sighting): Machine {
     target: machine.id,
     detail: `saw ${s.mac} for the first time`,
   });
-  recordDiscovery(w, s);
-  return machine;
-}
-
-function addMac(w: Writing, owner: Machine, s: Sighting): Machine {
-  const machine = { ...owner, macs: [...owner.macs, s.mac] };
-  const what = `${s.mac} has the same UUID, so it is another NIC of this machine`;
-  w.tables.machines.save(machine, true);
-  w.tables.audit.append({
-    at: iso(w.at),
-    actor: "slipway",
-    action: "change",
-    target: owner.id,
-    detail: `${nameOf(owner)}: ${what}`,
-  });
-  record(w, { kind: "changed", at: s.at, mac: s.mac, detail: { actor: "slipway", what } });
+  recordDiscovery(w, s, namesake);
   return machine;
 }
 
@@ -99,12 +88,11 @@ function addMac(w: Writing, owner: Machine, s: Sighting): Machine {
  */
 export function sightMachine(w: Writing, s: Sighting): Machine {
   const { machines } = w.tables;
-  const byMac = machines.findByMac(s.mac);
-  const owner = byMac ?? findByUuid(w, s);
-  const found = owner === undefined ? create(w, s) : byMac === undefined ? addMac(w, owner, s) : byMac;
-  const isFirst = owner !== undefined && !machines.isSeen(owner.id);
+  const known = machines.findByMac(s.mac);
+  const found = known ?? create(w, s);
+  const isFirst = known !== undefined && !machines.isSeen(known.id);
   if (isFirst) recordDiscovery(w, s);
-  if (!isFirst && found === byMac && isOldNews(found, s)) return found;
+  if (!isFirst && found === known && isOldNews(found, s)) return found;
   const seenAt = isFirst || s.at > Date.parse(found.seenAt) ? iso(s.at) : found.seenAt;
   const machine = { ...found, ...newsOf(found, s), seenAt };
   machines.save(machine, true);

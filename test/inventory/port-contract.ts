@@ -78,13 +78,34 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
         { name: "the other byte order", uuid: SWAPPED },
       ];
       for (const { name, uuid } of SAME) {
-        test(`adds a second NIC with ${name} to its machine`, async () => {
+        // Anybody on the wire can say any UUID: a MAC that a claim added would have role, ticket and reservation.
+        test(`keeps a NIC with ${name} apart from its machine, and tells whose UUID it is`, async () => {
           const first = await sight(A, { uuid: UUID });
           const second = await sight(B, { uuid });
-          expect(second).toMatchObject({ id: first.id, macs: [A, B], uuid: UUID });
-          expect(await kinds(B)).toEqual(["changed"]);
+          expect(second.id).not.toBe(first.id);
+          expect(await inventory.findMachineByMac(A)).toMatchObject({ macs: [A] });
+          const [event] = await inventory.listEvents({ mac: B });
+          expect(event).toMatchObject({ kind: "discovered", detail: { uuidOf: A } });
         });
       }
+      test("gives a claimed UUID nothing of an approved machine", async () => {
+        const { id } = await sight(A, { uuid: UUID });
+        await change(id, { lifecycle: "approved", role: "controlplane", address: "192.0.2.10", name: "cp1" });
+        const claim = await sight(B, { uuid: UUID });
+        expect(claim).toMatchObject({ macs: [B], lifecycle: "discovered" });
+        expect(claim.role ?? claim.address ?? claim.name).toBeUndefined();
+        expect(await inventory.findMachineById(id)).toMatchObject({ macs: [A], role: "controlplane" });
+      });
+      test("does not let a packet replace the UUID or serial of an approved or enrolled machine", async () => {
+        const approved = await sight(A, { uuid: UUID, serial: "S1" });
+        await change(approved.id, { lifecycle: "approved" });
+        const enrolled = await sight(B);
+        await change(enrolled.id, { uuid: UUID, serial: "S2", keyFingerprint: "ab" }, `machine ${B}`);
+        const other = "11111111-2222-3333-4444-555555555555";
+        for (const mac of [A, B]) await sight(mac, { uuid: other, serial: "forged" });
+        expect(await inventory.findMachineByMac(A)).toMatchObject({ uuid: UUID, serial: "S1" });
+        expect(await inventory.findMachineByMac(B)).toMatchObject({ uuid: UUID, serial: "S2" });
+      });
       const APART = [
         { name: "all 00", uuid: "00000000-0000-0000-0000-000000000000" },
         { name: "all ff", uuid: "ffffffff-ffff-ffff-ffff-ffffffffffff" },
@@ -93,16 +114,15 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
         { name: "no UUID", uuid: "not settable" },
       ];
       for (const { name, uuid } of APART) {
-        test(`never merges machines by ${name}`, async () => {
+        test(`takes no UUID from ${name}`, async () => {
           const [first, second] = [await sight(A, { uuid }), await sight(B, { uuid })];
           expect(second.id).not.toBe(first.id);
           expect(second.uuid).toBeUndefined();
         });
       }
-      test("keeps boards apart that share a UUID but not the serial", async () => {
-        const first = await sight(A, { uuid: UUID, serial: "1" });
-        expect((await sight(B, { uuid: UUID, serial: "2" })).id).not.toBe(first.id);
-        expect((await sight(C, { uuid: UUID })).id).not.toBe(first.id);
+      test("tells nobody's name when several boards share a UUID", async () => {
+        for (const mac of [A, B, C]) await sight(mac, { uuid: UUID });
+        expect((await inventory.listEvents({ mac: C }))[0]!.detail).not.toHaveProperty("uuidOf");
       });
       test("believes the MAC before the UUID", async () => {
         const [a, b] = [await sight(A, { uuid: UUID }), await sight(B)];
