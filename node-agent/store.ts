@@ -62,10 +62,13 @@ function loadKey(path: string): KeyObject {
   return made;
 }
 
+const IDENTITY_FIELDS = ["machineId", "server", "caFingerprint", "mac", "certificate", "caCertificate"] as const;
+
 /** An identity that cannot be read counts as none: the ticket may still be there, and says so on the screen if not. */
 function readIdentity(path: string): Identity | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Identity;
+    const identity = JSON.parse(readFileSync(path, "utf8")) as Identity;
+    return IDENTITY_FIELDS.every((field) => typeof identity[field] === "string") ? identity : undefined;
   } catch {
     return undefined;
   }
