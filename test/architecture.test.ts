@@ -13,7 +13,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "boot-assets": [ERRORS],
   "boot-assets/image": [ERRORS, "node-agent/run-bundle.ts"],
   "server/contract": [],
-  "server/boot": ["inventory", "ipxe", "boot-assets", ERRORS],
+  "server/boot": ["inventory", "ipxe", "boot-assets", "server/contract/token-bucket.ts", ERRORS],
   "server/byte-reader.ts": [ERRORS],
   "server/log.ts": [ERRORS, "server/boot"],
   "server/observe.ts": [ERRORS, "server/boot", "inventory"],

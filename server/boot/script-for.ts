@@ -10,8 +10,14 @@ export type ScriptRequest = { mac: string; arch: string; platform: string; chip?
 /** An OS image that can be netbooted. */
 export type BootImage = { id: string; name: string; version: string; arch: string; cmdline: string };
 
-/** iPXE's name of an architecture → the image's. i386 stands for a processor without long mode. */
-export const IMAGE_ARCH: Readonly<Record<string, string>> = { x86_64: "amd64", arm64: "arm64" };
+/**
+ * iPXE's name of an architecture → the image's. i386 stands for a processor without long mode. Without a prototype, because
+ * the name comes from the wire, and `constructor` must be as unknown as any other.
+ */
+export const IMAGE_ARCH: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  x86_64: "amd64",
+  arm64: "arm64",
+});
 
 /** How this build of iPXE leaves for the disk; undionly shows itself by its driver's name. */
 export function leaveVia(request: ScriptRequest): "uefi" | "bios-rom" | "bios-undionly" {

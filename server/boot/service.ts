@@ -5,10 +5,13 @@ import { type Mac, parseMac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { renderScript, type Script } from "../../ipxe/script.ts";
+import { SlipwayError } from "../contract/errors.ts";
 import { type BootDecision, decideBoot, type Strangers } from "./decide.ts";
 import { ENTRY_PATH, SCRIPT_PATH } from "./paths.ts";
 import type { Log, RecordEvent } from "./ports.ts";
 import { type BootImage, IMAGE_ARCH, type ScriptRequest, scriptFor } from "./script-for.ts";
+import { identityOf, requestOf, type ScriptQuery } from "./script-request.ts";
+import { SourceLimit } from "./source-limit.ts";
 import { decideTicketFetch } from "./ticket-rules.ts";
 
 export type BootServiceDeps = {
@@ -29,7 +32,6 @@ export type BootServiceDeps = {
 };
 
 export type Peer = { remoteIp: string; localIp: string };
-export type ScriptQuery = Readonly<Record<string, string | undefined>>;
 export type TicketAnswer = { kind: "ticket"; body: string; mac: Mac } | { kind: "refused"; reason: string; mac?: Mac };
 
 /** Loader fetches count towards a loop for this long (pxe.md 2.9). */
@@ -42,6 +44,7 @@ export class BootService {
   /** Source address → attempt, so that image fetches find their timeline. */
   readonly #attempts = new Map<string, { mac: Mac; attemptId: string }>();
   readonly #loaderFetches = new Map<Mac, number[]>();
+  readonly #limit = new SourceLimit();
 
   constructor(deps: BootServiceDeps) {
     this.#deps = deps;
@@ -66,8 +69,12 @@ export class BootService {
     return renderScript(this.#explain(reason, "On the appliance, see: slipway events", localIp));
   }
 
-  /** The script for the machine that `query` names. Writes the attempt and its ticket before it answers. */
+  /**
+   * The script for the machine that `query` names. Writes the attempt and its ticket before it answers.
+   * @throws TOO_MANY_REQUESTS, as {@link ticket} and {@link httpLoader} do: nothing is written then.
+   */
   async script(query: ScriptQuery, peer: Peer): Promise<string> {
+    this.#assertPatience(peer);
     const mac = parseMac(query.mac ?? "");
     if (mac === undefined) {
       return this.faultScript(`the script request names no MAC address (${query.mac ?? "none"})`, peer.localIp);
@@ -89,6 +96,7 @@ export class BootService {
 
   /** Makes a new token for the ticket, unless the rules refuse; the token is stored as its hash only. */
   async ticket(id: string, peer: Peer): Promise<TicketAnswer> {
+    this.#assertPatience(peer);
     const now = Date.now();
     const ticket = await this.#deps.inventory.findTicket(id);
     const fetch = decideTicketFetch(ticket, peer.remoteIp, now);
@@ -113,6 +121,7 @@ export class BootService {
 
   /** Whether firmware HTTP Boot gets its loader; anything but `serve` is a 404 that sends the firmware on to its disk. */
   async httpLoader(macText: string, peer: Peer): Promise<"serve" | "disk" | "ignore"> {
+    this.#assertPatience(peer);
     const mac = parseMac(macText);
     if (mac === undefined) return "ignore";
     const machine = await this.#deps.inventory.findMachineByMac(mac);
@@ -145,6 +154,12 @@ export class BootService {
     return `http://${localIp}:${this.#deps.httpPort}`;
   }
 
+  /** What is asked for here costs a write, and anybody may ask. */
+  #assertPatience({ remoteIp }: Peer): void {
+    if (this.#limit.take(remoteIp, performance.now())) return;
+    throw new SlipwayError("TOO_MANY_REQUESTS", `${remoteIp} asks more than once a second`);
+  }
+
   #explain(reason: string, remedy: string, localIp: string): Script {
     return { kind: "explain", reason, remedy, retryUrl: this.#base(localIp) + ENTRY_PATH, seconds: 10 };
   }
@@ -166,8 +181,7 @@ export class BootService {
       at: Date.now(),
       arch: IMAGE_ARCH[request.arch] ?? request.arch,
       firmware: request.platform === "efi" ? "uefi" : "bios",
-      ...(query.uuid && { uuid: query.uuid.toLowerCase() }),
-      ...(query.serial && { serial: query.serial.slice(0, 64) }),
+      ...identityOf(query),
     });
     await inventory.moveActivity(machine.id, "loading");
     return machine;
@@ -196,10 +210,3 @@ export class BootService {
 }
 
 const WORDS = { os: "load Slipway OS", disk: "go on to the disk", ignore: "no boot data" } as const;
-
-const requestOf = (mac: Mac, query: ScriptQuery): ScriptRequest => ({
-  mac,
-  arch: query.arch ?? "x86_64",
-  platform: query.platform ?? "pcbios",
-  ...(query.chip !== undefined && { chip: query.chip }),
-});

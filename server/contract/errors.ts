@@ -182,6 +182,12 @@ export const ERRORS = {
     exit: 5,
     remedy: "Ask a member of adminGroup (slipway.yaml).",
   },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    grpc: "RESOURCE_EXHAUSTED",
+    exit: 5,
+    remedy: "Ask again in a minute; a machine that boots asks a few times only.",
+  },
   // ours
   INTERNAL: {
     status: 500,

@@ -4,7 +4,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { AUTOEXEC, ENTRY_PATH, LOOP_PATH, SCRIPT_PATH, ticketPath } from "../boot/paths.ts";
 import type { RecordEvent } from "../boot/ports.ts";
-import type { BootService, ScriptQuery } from "../boot/service.ts";
+import type { ScriptQuery } from "../boot/script-request.ts";
+import type { BootService } from "../boot/service.ts";
 import { peerOf } from "./deliver-routes.ts";
 
 /** What these routes need of the boot service; tests give their own. */

@@ -126,3 +126,28 @@ test("attemptOf names the attempt that an address is in", async () => {
   const id = ticketIdIn(await service.script(QUERY, PEER));
   expect(service.attemptOf(PEER.remoteIp)).toEqual({ mac: MAC, attemptId: id });
 });
+
+test("script keeps no word of a request that no iPXE sends, and takes names of objects for unknown processors", async () => {
+  const service = serviceWith({ imageFor: (arch) => (arch === "amd64" ? IMAGE : undefined) });
+  const mac = "52:54:00:00:00:31";
+  for (const arch of ["constructor", "__proto__", "\u001b[31m"]) {
+    const script = await service.script({ mac, arch, platform: "\n", serial: "\u001b]0;x\u0007" }, PEER);
+    expect(script).toMatch(/does not run on this processor/);
+  }
+  const machine = await inventory.findMachineByMac(mac);
+  expect(machine).toMatchObject({ arch: "unknown", serial: "]0;x" });
+  expect(JSON.stringify(events)).not.toMatch(/u001b/);
+});
+
+test("script, ticket and httpLoader write nothing for an address that does not stop asking", async () => {
+  const service = serviceWith();
+  for (let n = 0; n < 120; n++) await service.httpLoader("nonsense", PEER);
+  const tooMany = { code: "TOO_MANY_REQUESTS", message: "192.0.2.100 asks more than once a second" };
+  const mac = "52:54:00:00:00:32";
+  await expect(service.script({ mac }, PEER)).rejects.toMatchObject(tooMany);
+  await expect(service.ticket("any", PEER)).rejects.toMatchObject(tooMany);
+  await expect(service.httpLoader(mac, PEER)).rejects.toMatchObject(tooMany);
+  expect(await inventory.findMachineByMac(mac)).toBeUndefined();
+  expect(events).toEqual([]);
+  expect(await service.script({ mac }, { ...PEER, remoteIp: "192.0.2.101" })).toContain("kernel");
+});
