@@ -1,5 +1,6 @@
 // Draws the status on the machine's consoles: the whole screen on tty1, plain lines on serial ones. Edge.
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { type Root, readText } from "./read-sysfs.ts";
 import { renderScreen, type ScreenStatus } from "./screen.ts";
 
@@ -14,14 +15,15 @@ export type Screen = { show(status: ScreenStatus): void; close(): void };
 export function openScreen(from: Root): Screen {
   let shown = "";
   let picture: readonly string[] = [];
-  const drawTerminal = () => write("/dev/tty1", `${CLEAR}${picture.join("\r\n")}\r\n`);
+  const drawTerminal = () => write(join(from.root, "dev/tty1"), `${CLEAR}${picture.join("\r\n")}\r\n`);
   const timer = setInterval(() => picture.length > 0 && drawTerminal(), REDRAW_EVERY_MS).unref();
   return {
     show: (status) => {
-      picture = renderScreen(status);
-      const text = picture.join("\r\n");
+      const lines = renderScreen(status);
+      const text = lines.join("\r\n");
       if (text === shown) return;
       shown = text;
+      picture = lines;
       drawTerminal();
       for (const console of serialConsoles(from)) write(console, `\r\n${text}\r\n`);
     },
@@ -32,7 +34,7 @@ export function openScreen(from: Root): Screen {
 /** Consoles of the kernel command line that are no virtual terminals: `tty0 ttyS0` → /dev/ttyS0. */
 function serialConsoles(from: Root): string[] {
   const active = readText(from, "sys/class/tty/console/active").split(" ");
-  return active.filter((name) => /^(tty[A-Z]|hvc)\w*$/.test(name)).map((name) => `/dev/${name}`);
+  return active.filter((name) => /^(tty[A-Z]|hvc)\w*$/.test(name)).map((name) => join(from.root, "dev", name));
 }
 
 /** Never waits: a serial line whose other end holds it back (RTS/CTS) would stop the agent. */
