@@ -18,9 +18,9 @@ const EVERY: EventKind[] = [
   ...(["agent-contact", "enrolled", "waiting"] as const),
 ];
 const FIRMWARE_SHOWS: Record<Firmware, { own: EventKind[]; arch: string }> = {
-  bios: { own: [], arch: "x86_64" },
-  uefi: { own: ["tftp-start", "tftp-done"], arch: "x86_64" },
-  "uefi-http": { own: ["loader-fetched"], arch: "x86_64" },
+  bios: { own: [], arch: "amd64" },
+  uefi: { own: ["tftp-start", "tftp-done"], arch: "amd64" },
+  "uefi-http": { own: ["loader-fetched"], arch: "amd64" },
   arm64: { own: ["tftp-start", "tftp-done"], arch: "arm64" },
 };
 
