@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openAssets } from "../../boot-assets/store.ts";
+import { type AssetsOptions, openAssets } from "../../boot-assets/store.ts";
 
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -83,7 +83,7 @@ export function assetFolder() {
     marks,
     events,
     lines,
-    open: (cacheBytes = 64 * 1024 * 1024) =>
+    open: (cacheBytes = 64 * 1024 * 1024, over: Partial<AssetsOptions> = {}) =>
       openAssets({
         dir,
         cacheBytes,
@@ -94,6 +94,7 @@ export function assetFolder() {
           read: async (name) => marks.get(name),
           write: async (name, value) => void marks.set(name, value),
         },
+        ...over,
       }),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };

@@ -78,3 +78,8 @@ test.each(["../x/y", "a/b/c", "a/..", "/a/b", "x"])("parseLoaderList refuses the
   const text = JSON.stringify({ version: "1", files: { [path]: { bytes: 5, sha256 } } });
   expect(() => parseLoaderList(text, "i.json")).toThrowError("a path such as");
 });
+
+test.each([{ version: "1" }, { version: "1", files: "x" }, { version: "1", files: { "a/b": null } }, { files: {} }])(
+  "parseLoaderList refuses %j",
+  (value) => expect(() => parseLoaderList(JSON.stringify(value), "i.json")).toThrowError(/^i\.json: /),
+);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign, verify } from "node:crypto";
 import { renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -224,4 +225,65 @@ test("a manifest that cannot be read, or lists a file that is absent, is a fault
   expect(reasons[0]).toContain("amd64-base/manifest.json is not JSON");
   expect(reasons[1]).toContain("slipway.uki.efi is not there");
   expect(store.list()).toEqual([]);
+});
+
+test("only images that the owner signed are served, once there is an owner", async () => {
+  const owner = generateKeyPairSync("ed25519");
+  const stranger = generateKeyPairSync("ed25519");
+  const isSigned = (bytes: Uint8Array, signature: Uint8Array) => verify(null, bytes, owner.publicKey, signature);
+  const { manifest, folder: place } = writeImage(folder.dir);
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const signAs = (key: typeof owner, form: (raw: Buffer) => string | Buffer) =>
+    writeFileSync(join(place, "manifest.sig"), form(sign(null, bytes, key.privateKey)));
+  store = await folder.open(undefined, { isSigned });
+  expect(store.list()).toEqual([]);
+  expect(store.status().faults.map((fault) => fault.reason)[0]).toContain("manifest.sig is missing");
+  signAs(stranger, (raw) => raw);
+  await store.rescan();
+  expect(store.status().faults.map((fault) => fault.reason)[0]).toContain("no signature of this appliance's owner key");
+  for (const form of [(raw: Buffer) => raw, (raw: Buffer) => raw.toString("base64")]) {
+    signAs(owner, form);
+    await store.rescan();
+    expect(store.list()).toHaveLength(1);
+  }
+  writeFileSync(join(place, "manifest.json"), JSON.stringify({ ...manifest, cmdline: "init=/bin/evil" }));
+  await store.rescan();
+  expect(store.list()).toEqual([]);
+});
+
+test("the directory is looked at again by itself", async () => {
+  store = await folder.open(undefined, { rescanMs: 10 });
+  const { manifest } = writeImage(folder.dir);
+  await vi.waitFor(() => expect(store!.find({ arch: "amd64" })?.id).toBe(manifest.id), { timeout: 5000 });
+});
+
+test("a file that ends early while it is streamed breaks the stream, it does not end it", async () => {
+  const { manifest, folder: place } = writeImage(folder.dir);
+  store = await folder.open(1_000_000);
+  const opened = (await store.openPart(manifest.id, "uki"))!;
+  truncateSync(join(place, "slipway.uki.efi"), 600_000);
+  await expect(buffer(opened.read(0, opened.bytes))).rejects.toMatchObject({ code: "ASSET_DAMAGED" });
+});
+
+test("a mark that cannot be written costs a warning, not the image", async () => {
+  const { manifest } = writeImage(folder.dir);
+  const marks = {
+    read: async () => Promise.reject(new Error("no")),
+    write: async () => Promise.reject(new Error("disk full")),
+  };
+  store = await folder.open(undefined, { marks });
+  await store.settled();
+  expect(folder.lines.some((line) => line.includes("that could not be noted"))).toBe(true);
+  expect(await bytesOf(manifest.id, "kernel")).toHaveLength(1_000_000);
+});
+
+test("close waits for readers: their descriptor stays until they end", async () => {
+  const { manifest, uki } = writeImage(folder.dir);
+  store = await folder.open(1_000_000);
+  const opened = (await store.openPart(manifest.id, "uki"))!;
+  const reading = opened.read(0, opened.bytes);
+  reading.read(0);
+  await store.close();
+  store = undefined;
+  expect((await buffer(reading)).equals(uki)).toBe(true);
 });

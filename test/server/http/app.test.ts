@@ -1,6 +1,6 @@
 // The boot app on a loopback socket: what pxe.md 2.8, 2.9 and 5 ask of it.
 
-import { writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -119,6 +119,7 @@ describe("scripts", () => {
     expect(body.toString()).toBe("#!ipxe\n# script for 52:54:00:12:34:56 from 127.0.0.1\n");
     expect(headers).toMatchObject({ "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
     expect((await ask(it.port, "/boot/entry.ipxe")).body.toString()).toBe("#!ipxe\n# entry at 127.0.0.1\n");
+    expect((await ask(it.port, "/boot/loop.ipxe")).body.toString()).toBe("#!ipxe\n# loop at 127.0.0.1\n");
   });
   test("a fault of ours is a script that names it, and its remedy stays in the log", async () => {
     await start({ script: async () => Promise.reject(new SlipwayError("DATABASE_DAMAGED", "slipway.db is damaged")) });
@@ -251,17 +252,25 @@ describe("images", () => {
   test("a fetch that breaks off says how far it came; the resumed rest makes it done", async () => {
     await start({}, { imageBytes: 60_000_000 });
     const { id, uki } = it.image.manifest;
-    const heard = await talk(
-      it.port,
-      `GET /image/${id}/uki HTTP/1.1\r\nHost: x\r\n\r\n`,
-      (bytes) => bytes.length > 1_000_000,
-    );
+    const heard = await talk(it.port, `GET /image/${id}/uki HTTP/1.1\r\nHost: x\r\n\r\n`, (bytes) => bytes > 1_000_000);
     const broken = await it.event("image-broken-off");
     const sent = broken.detail!.bytes as number;
     expect(sent).toBeGreaterThanOrEqual(heard.length - 500);
     expect(sent).toBeLessThan(uki.bytes);
     await ask(it.port, `/image/${id}/uki`, { range: `bytes=${heard.length - 500}-` });
     expect(await it.event("image-done")).toMatchObject({ detail: { bytes: uki.bytes } });
+  });
+  test("a file that ends early cuts the connection: the client sees that it has not all", async () => {
+    await start({}, { imageBytes: 60_000_000, cacheBytes: 1_048_576 });
+    const { id } = it.image.manifest;
+    let isCut = false;
+    const heard = await talk(it.port, `GET /image/${id}/uki HTTP/1.1\r\nHost: x\r\n\r\n`, () => {
+      if (!isCut) truncateSync(join(it.image.folder, "slipway.uki.efi"), 30_000_000);
+      isCut = true;
+      return false;
+    });
+    expect(heard.length).toBeLessThan(59_000_000);
+    expect(await it.event("image-broken-off")).toBeDefined();
   });
   test("an unknown image or part is a 404, a damaged one a 500 with remedy, and no byte of it", async () => {
     expect((await ask(it.port, "/image/nothing/kernel")).status).toBe(404);
@@ -291,7 +300,7 @@ describe("the rest", () => {
     const path = "/ipxe/x86_64/snponly.efi";
     const lines = (method: string) =>
       `${method} ${path} HTTP/1.1\r\nHost: 192.0.2.1\r\nAccept: */*\r\nUser-Agent: UefiHttpBoot/1.0\r\n\r\n`;
-    const heard = await talk(it.port, lines("HEAD") + lines("GET"), (bytes) => bytes.length > 285_184 + 300);
+    const heard = await talk(it.port, lines("HEAD") + lines("GET"), (bytes) => bytes > 285_184 + 300);
     const text = heard.toString("latin1");
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
     expect(text).toMatch(/Keep-Alive: timeout=65/i);

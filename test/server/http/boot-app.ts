@@ -99,16 +99,18 @@ export function ask(port: number, path: string, headers: Record<string, string> 
   });
 }
 
-/** Sends raw text on one connection and collects all that comes back until the server closes or `until` says enough. */
-export function talk(port: number, text: string, until: (heard: Buffer) => boolean = () => false): Promise<Buffer> {
+/** Sends raw text on one connection and collects all that comes back until the server closes or `until` says that so many bytes are enough. */
+export function talk(port: number, text: string, until: (bytes: number) => boolean = () => false): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(text, "latin1"));
-    let heard = Buffer.alloc(0);
+    const parts: Buffer[] = [];
+    let bytes = 0;
     socket.on("data", (part) => {
-      heard = Buffer.concat([heard, part]);
-      if (until(heard)) socket.destroy();
+      parts.push(part);
+      bytes += part.length;
+      if (until(bytes)) socket.destroy();
     });
     socket.on("error", reject);
-    socket.on("close", () => resolve(heard));
+    socket.on("close", () => resolve(Buffer.concat(parts)));
   });
 }
