@@ -17,8 +17,7 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 
 export const readAllowList = (): AllowList => JSON.parse(readFileSync(LIST, "utf8")) as AllowList;
 
-export const writeAllowList = (list: AllowList): void =>
-  writeFileSync(LIST, `${JSON.stringify(list, undefined, 2)}\n`);
+export const writeAllowList = (list: AllowList): void => writeFileSync(LIST, `${JSON.stringify(list, undefined, 2)}\n`);
 
 type FileEntry = Extract<TreeEntry, { kind: "file" }>;
 const isFirmware = (path: string) => path.startsWith("usr/lib/firmware/");

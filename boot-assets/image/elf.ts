@@ -37,6 +37,7 @@ function readSections(bytes: Uint8Array, view: DataView): Section[] {
   const offset = Number(view.getBigUint64(40, true));
   const size = view.getUint16(58, true);
   const count = view.getUint16(60, true);
+  if (offset + count * size > bytes.length) throw new RangeError(`${count} section headers do not fit`);
   const raw = Array.from({ length: count }, (_, n) => {
     const at = offset + n * size;
     return {
