@@ -100,7 +100,7 @@ export function changeMachines(
     assertFree(w, planned.after);
     machines.save(planned.after, wasSeen.get(planned.after.id) === true);
     tell(w, planned, actor);
-    w.notes.machineIds.add(planned.after.id);
+    w.notes.machines.set(planned.after.id, planned.after);
   }
   return all.map((p) => p.after);
 }
@@ -122,7 +122,7 @@ export function deleteMachines(w: Writing, ids: readonly string[], actor: Actor)
     }
     w.tables.machines.delete(id);
     w.tables.audit.append({ at, actor, action: "delete", target: id, detail: `${nameOf(machine)}: removed` });
-    w.notes.machineIds.delete(id);
+    w.notes.machines.delete(id);
     w.notes.deletedIds.add(id);
   }
 }
@@ -134,7 +134,8 @@ export function moveActivity(w: Writing, id: string, to: Activity, reason: strin
   const why = reason ?? (to === "failed" ? "no reason was given" : undefined);
   if (machine.activity === to && machine.activityReason === why) return true;
   w.tables.machines.saveActivity(id, to, why);
-  w.notes.machineIds.add(id);
+  const { activityReason: _, ...rest } = machine;
+  w.notes.machines.set(id, { ...rest, activity: to, ...(why !== undefined && { activityReason: why }) });
   return true;
 }
 

@@ -96,6 +96,6 @@ export function sightMachine(w: Writing, s: Sighting): Machine {
   const seenAt = isFirst || s.at > Date.parse(found.seenAt) ? iso(s.at) : found.seenAt;
   const machine = { ...found, ...newsOf(found, s), seenAt };
   machines.save(machine, true);
-  w.notes.machineIds.add(machine.id);
+  w.notes.machines.set(machine.id, machine);
   return machine;
 }

@@ -178,7 +178,7 @@ function recordRules(parts: Parts) {
 function openParts(o: InventoryOptions, db: Database): Parts {
   const now = o.now ?? Date.now;
   const tables = openTables(db);
-  const watch = watchers((id) => tables.machines.findById(id), o.log);
+  const watch = watchers(o.log);
   const asFault = (cause: unknown) => storageFault(cause, db.name);
   const commit = groupCommit(db, asFault, watch.tell);
   const logLines = openLogLines({

@@ -8,8 +8,7 @@ import type { StoreLog } from "./store-log.ts";
 type MachineListener = (machines: readonly Machine[], deletedIds: readonly string[]) => void;
 type EventListener = (events: readonly EventRecord[]) => void;
 
-/** @param findMachine reads a machine as it is now, after the commit. */
-export function watchers(findMachine: (id: string) => Machine | undefined, log: StoreLog) {
+export function watchers(log: StoreLog) {
   const machineListeners = new Set<MachineListener>();
   const eventListeners = new Set<EventListener>();
 
@@ -32,8 +31,8 @@ export function watchers(findMachine: (id: string) => Machine | undefined, log: 
     watchEvents: (listener: EventListener) => keep(eventListeners, (e) => listener(e)),
     tell: (notes: Notes): void => {
       if (notes.events.length > 0) each(eventListeners, (listener) => listener(notes.events));
-      if (machineListeners.size === 0 || notes.machineIds.size + notes.deletedIds.size === 0) return;
-      const machines = [...notes.machineIds].map(findMachine).filter((m) => m !== undefined);
+      if (machineListeners.size === 0 || notes.machines.size + notes.deletedIds.size === 0) return;
+      const machines = [...notes.machines.values()];
       each(machineListeners, (listener) => listener(machines, [...notes.deletedIds]));
     },
   };

@@ -3,6 +3,7 @@ import Sqlite from "better-sqlite3";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { groupCommit, type Notes } from "../../inventory/group-commit.ts";
+import type { Machine } from "../../inventory/machine.ts";
 
 function setUp() {
   const db = new Sqlite(":memory:");
@@ -28,7 +29,7 @@ test("writes of one turn share one transaction, and a failing one fails alone", 
     [1, 2, 1, 3].map((x) =>
       commit.write((notes) => {
         insert.run(x);
-        notes.machineIds.add(String(x));
+        notes.machines.set(String(x), { id: String(x) } as Machine);
         return x * 10;
       }),
     ),
@@ -40,7 +41,7 @@ test("writes of one turn share one transaction, and a failing one fails alone", 
     30,
   ]);
   expect(rows()).toEqual([1, 2, 3]);
-  expect(told.map((n) => [...n.machineIds])).toEqual([["1", "2", "3"]]);
+  expect(told.map((n) => [...n.machines.keys()])).toEqual([["1", "2", "3"]]);
 });
 
 test("what a job wrote before it threw is undone with it", async () => {
@@ -98,4 +99,40 @@ test("any mix of good and failing jobs leaves exactly the good ones", async () =
     }),
     { numRuns: 60 },
   );
+});
+
+test("what nobody waits for goes with the next urgent write, in its order, or by itself soon", async () => {
+  const { commit, insert, rows, told } = setUp();
+  const patient = commit.write(() => insert.run(1), "soon");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(rows()).toEqual([]);
+  await commit.write(() => insert.run(2));
+  await patient;
+  expect(rows()).toEqual([1, 2]);
+  expect(told).toHaveLength(1);
+  await commit.write(() => insert.run(3), "soon");
+  expect(rows()).toEqual([1, 2, 3]);
+});
+
+test("a job beside a failing one runs again, and what it noted counts once", async () => {
+  const { commit, insert, told } = setUp();
+  let runs = 0;
+  const good = commit.write((notes) => {
+    runs++;
+    insert.run(1);
+    notes.machines.set("1", { id: "1" } as Machine);
+  });
+  const bad = commit.write(() => insert.run(1));
+  await good;
+  await expect(bad).rejects.toThrow("UNIQUE");
+  expect(runs).toBe(2);
+  expect(told.map((n) => [...n.machines.keys()])).toEqual([["1"]]);
+});
+
+test("a database that cannot even begin fails what is asked now, and nothing is asked twice", async () => {
+  const { db, commit, insert } = setUp();
+  const [one, two] = [commit.write(() => insert.run(1)), commit.write(() => insert.run(2), "soon")];
+  db.close();
+  await expect(one).rejects.toThrow("not open");
+  await expect(two).rejects.toThrow("not open");
 });
