@@ -24,6 +24,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/secrets": [ERRORS, "server/contract"],
   "server/grpc": [...BOOT, "server/contract"],
   "server/rest": [...BOOT, "server/contract"],
+  "server/cluster": ["server/contract", "inventory", ERRORS],
   "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
   "server/appliance": ["server", "inventory", "ipxe", "boot-assets"],
   "server/main.ts": ["server", "inventory", "ipxe", "boot-assets"],
@@ -40,6 +41,9 @@ const PURE_PACKAGES = new Set(["node:buffer", "node:util"]);
 const PURE_EXTRA: Record<string, readonly string[]> = {
   "server/contract/pki": ["node-forge/lib/asn1.js", "node:crypto"],
   "server/contract/pairing-code.ts": ["node:crypto"],
+  "server/contract/machine-config": ["yaml", "node-forge/lib/asn1.js"],
+  "server/contract/kubernetes": ["yaml"],
+  "server/cluster": ["yaml"],
   "server/contract/generated": ["@bufbuild/protobuf/wire", "@grpc/grpc-js"],
   "server/config": ["yaml", "zod"],
   "server/rest": ["zod", "yaml"],
