@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runAsRoot } from "./need-root.mjs";
-import { NODE, ROOT, runProgram } from "./run-program.mjs";
-import { SetupError, step } from "./say.mjs";
+import { assertDone, NODE, ROOT, runProgram } from "./run-program.mjs";
+import { step } from "./say.mjs";
 
 const READ_DATA_DIR = `import { readConfig } from "${ROOT}/server/config/read-config.ts";
 try { console.log(readConfig({ file: process.argv[1] }).dataDir); } catch { process.exit(2); }`;
@@ -55,8 +55,6 @@ export async function needAssets({ dataDir, configFile }, archs) {
     const code = isWritable(join(dataDir, "assets"))
       ? await runProgram(NODE, build)
       : await runAsRoot(`to write to ${dataDir}`, NODE, build);
-    if (code !== 0) {
-      throw new SetupError("the assets were not built", "The lines above say why; `npm run assets` tries again.", code);
-    }
+    assertDone(code, "the assets were not built", "The lines above say why; `npm run assets` tries again.");
   });
 }

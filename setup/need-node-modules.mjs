@@ -1,7 +1,7 @@
 // node_modules as package-lock.json says, by `npm ci`, and only when it is not so already. No package's install script runs.
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { NODE, ROOT, runStep } from "./run-program.mjs";
+import { assertDone, NODE, ROOT, runProgram } from "./run-program.mjs";
 import { SetupError, step } from "./say.mjs";
 
 const LOCK = join(ROOT, "package-lock.json");
@@ -58,10 +58,14 @@ export async function needNodeModules() {
   const options = {
     ...owner,
     env: { ...env, NODE_OPTIONS: [env.NODE_OPTIONS, asNode24].filter(Boolean).join(" ") },
-    remedy: "npm's lines above say why; run the same command again when it is put right.",
   };
-  await step("installing the npm packages that package-lock.json names", () =>
-    npm?.endsWith(".js") ? runStep(process.execPath, [npm, ...ci], options) : runStep("npm", ci, options),
+  const code = await step("installing the npm packages that package-lock.json names", () =>
+    npm?.endsWith(".js") ? runProgram(process.execPath, [npm, ...ci], options) : runProgram("npm", ci, options),
+  );
+  assertDone(
+    code,
+    `npm ci ended with ${code}`,
+    "npm's lines above say why; put it right, then run the same command again.",
   );
   const wrong = isInstalled() ? [] : differences(readJson(LOCK), readJson(INSTALLED));
   if (wrong.length > 0) {

@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { runAsRoot } from "./need-root.mjs";
 import { PACKAGES } from "./packages.mjs";
-import { SetupError, say, step } from "./say.mjs";
+import { assertDone } from "./run-program.mjs";
+import { say, step } from "./say.mjs";
 
 /** Which of `names` dpkg does not list as installed. */
 export function missingPackages(names, statusLines) {
@@ -39,11 +40,7 @@ export async function needPackages(...purposes) {
   for (const name of missing) say(`the Debian package ${name} is missing (${why[name]})`);
   await step(`installing ${missing.length} Debian packages`, async () => {
     const code = await runAsRoot("to install Debian packages", "sh", ["-c", QUIETLY, "sh", ...missing]);
-    if (code !== 0) {
-      throw new SetupError(
-        `apt-get ended with ${code}`,
-        `Its lines above say why. To try by hand: apt-get install --no-install-recommends ${missing.join(" ")}`,
-      );
-    }
+    const byHand = `apt-get install --no-install-recommends ${missing.join(" ")}`;
+    assertDone(code, `apt-get ended with ${code}`, `Its lines above say why. To try by hand: ${byHand}`);
   });
 }

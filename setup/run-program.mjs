@@ -37,11 +37,10 @@ export function runProgram(command, args, options = {}) {
   });
 }
 
-/** Runs a step of the set-up. @throws SetupError when it fails; a step that Ctrl-C ended ends the set-up quietly. */
-export async function runStep(command, args, { remedy, ...options } = {}) {
-  const code = await runProgram(command, args, options);
+/** @throws SetupError unless `code` is 0; what Ctrl-C ended ends the set-up without a complaint. */
+export function assertDone(code, message, remedy) {
   if (code === 0) return;
   if (code === 130 || code === 143)
-    throw new SetupError("stopped; run the same command again to go on", undefined, code);
-  throw new SetupError(`\`${[command, ...args].join(" ")}\` ended with ${code}`, remedy, code);
+    throw new SetupError("stopped; the same command goes on from here", undefined, code);
+  throw new SetupError(message, remedy, code);
 }

@@ -30,7 +30,7 @@ for (const [firmware, { own, arch }] of Object.entries(FIRMWARE_SHOWS) as [
 ][]) {
   test(`${firmware}: from power-on to enrolled`, async () => {
     const vm = await rack.powerOn({ firmware });
-    await rack.waitForEvent(vm, "enrolled", 300_000);
+    await rack.waitForEvent(vm, "enrolled", 420_000);
     await rack.waitForEvent(vm, "waiting", 30_000);
     const events = await rack.eventsOf(vm);
     console.log(`${firmware}: ${describeSplit(splitBoot(vm.poweredOnAt, events))}`);

@@ -21,7 +21,7 @@ for (const { name, kind } of MOMENTS) {
     // Long enough for iPXE's own connection to break and for the agent to find nobody.
     await new Promise((resolve) => setTimeout(resolve, 5000));
     await rack.startAppliance();
-    await rack.waitForEvent(vm, "enrolled", 300_000);
+    await rack.waitForEvent(vm, "enrolled", 420_000);
     console.log(`killed ${name}:\n${await rack.timelineOf(vm)}`);
     const addresses = (await rack.eventsOf(vm)).filter((e) => e.kind === "dhcp-ack").map((e) => e.detail.address);
     expect(new Set(addresses).size).toBe(1);

@@ -16,7 +16,7 @@ afterAll(() => rack?.close());
 for (const firmware of ["uefi", "bios"] as const) {
   test(`${firmware} boots through us beside the site's own DHCP server`, async () => {
     const vm = await rack.powerOn({ firmware });
-    await rack.waitForEvent(vm, "enrolled", 300_000);
+    await rack.waitForEvent(vm, "enrolled", 420_000);
     const events = await rack.eventsOf(vm);
     console.log(`${firmware}, proxy: ${describeSplit(splitBoot(vm.poweredOnAt, events))}`);
     const kinds = events.map((event) => event.kind);
