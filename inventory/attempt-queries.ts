@@ -35,6 +35,9 @@ export function attemptQueries(db: Database) {
   const prune = db.prepare<[number, number]>(
     "DELETE FROM boot_attempts WHERE id IN (SELECT id FROM boot_attempts WHERE started_at < ? LIMIT ?)",
   );
+  const pruneOver = db.prepare<[number, number]>(
+    "DELETE FROM boot_attempts WHERE id IN (SELECT id FROM boot_attempts ORDER BY started_at DESC LIMIT ? OFFSET ?)",
+  );
   return {
     find: (id: string) => {
       const row = byId.get(id);
@@ -44,5 +47,7 @@ export function attemptQueries(db: Database) {
       upsert.run(a.id, a.machineId, a.mac, a.startedAt, a.sourceIp, a.platform ?? null, a.arch ?? null, a.decision),
     /** Deletes up to `limit` attempts that began before `before` (ms), with their tickets; says how many. */
     prune: (before: number, limit: number) => prune.run(before, limit).changes,
+    /** Deletes up to `limit` attempts that are not of the newest `keep`; says how many. */
+    pruneOver: (keep: number, limit: number) => pruneOver.run(limit, keep).changes,
   };
 }

@@ -42,6 +42,9 @@ export function eventQueries(db: Database) {
   const prune = db.prepare<[number, number]>(
     "DELETE FROM events WHERE at < ? AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
   );
+  const pruneOver = db.prepare<[number, number]>(
+    "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ? AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
+  );
   return {
     record: (event: NewEvent): EventRecord => {
       const detail = JSON.stringify(event.detail ?? {});
@@ -60,5 +63,7 @@ export function eventQueries(db: Database) {
     },
     /** Deletes, among the `limit` oldest, those before `before` (ms); says how many. */
     prune: (before: number, limit: number) => prune.run(before, limit).changes,
+    /** Deletes, among the `limit` oldest, those that are not of the newest `keep`; says how many. */
+    pruneOver: (keep: number, limit: number) => pruneOver.run(keep, limit).changes,
   };
 }

@@ -50,6 +50,13 @@ function rowOf(machine: Machine, isSeen: boolean): Row {
   return row;
 }
 
+/**
+ * Machines that only the wire speaks of: no person gave them anything, and they never enrolled. Whoever invents MACs makes
+ * as many of these as they like. The same words as the index's, so that counting them costs little.
+ */
+const UNTOUCHED = `lifecycle = 'discovered' AND seen_at IS NOT NULL
+  AND coalesce(name, role, address, boot, key_fingerprint) IS NULL`;
+
 const SELECT = `SELECT machines.*, (SELECT json_group_array(mac) FROM
     (SELECT mac FROM macs WHERE machine_id = machines.id ORDER BY position)) AS macs FROM machines`;
 
@@ -74,6 +81,10 @@ export function machineQueries(db: Database) {
   const setActivity = db.prepare<[string, string | null, string]>(
     "UPDATE machines SET activity = ?, activity_reason = ? WHERE id = ?",
   );
+  const untouched = db.prepare<[string, number], { id: string }>(
+    `SELECT id FROM machines WHERE ${UNTOUCHED} AND seen_at < ? ORDER BY seen_at, id LIMIT ?`,
+  );
+  const countUntouched = db.prepare<[], { n: number }>(`SELECT count(*) AS n FROM machines WHERE ${UNTOUCHED}`);
   const one = (row: Row | undefined) => (row === undefined ? undefined : machineOf(row));
 
   return {
@@ -99,5 +110,9 @@ export function machineQueries(db: Database) {
     saveActivity: (id: string, activity: string, reason: string | undefined) =>
       setActivity.run(activity, reason ?? null, id),
     delete: (id: string) => remove.run(id),
+    /** How many machines only the wire speaks of. */
+    countUntouched: () => countUntouched.get()!.n,
+    /** Ids of up to `limit` of them that were not seen since `before` (ISO-8601 UTC), those unseen for longest first. */
+    listUntouched: (before: string, limit: number) => untouched.all(before, limit).map((row) => row.id),
   };
 }

@@ -12,6 +12,11 @@ import { isSameUuid, swapUuid, trustworthyUuid } from "./uuid.ts";
 /** `seenAt` on disk may be this old: a packet that tells nothing new must not cost a sync. */
 const SEEN_GRAIN_MS = 60_000;
 
+/** A rack has dozens of machines that wait for a person, a hall some thousands. More are somebody's inventions. */
+export const MAX_UNTOUCHED = 5000;
+/** Beyond it so many go at once: a flood then pays for few deletions. */
+const FORGOTTEN_AT_ONCE = 100;
+
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** Whether a person or the machine's own agent vouched for what is known: then a packet adds to it and replaces nothing. */
@@ -59,7 +64,19 @@ function recordDiscovery(w: Writing, s: Sighting, namesake?: Machine): void {
   record(w, { kind: "discovered", at: s.at, mac: s.mac, detail });
 }
 
+/** Forgets those that nobody touched and that were unseen for longest; one that is real comes back with its next boot. */
+function makeRoom(w: Writing): void {
+  const { machines } = w.tables;
+  if (machines.countUntouched() < MAX_UNTOUCHED) return;
+  for (const id of machines.listUntouched(iso(w.at), FORGOTTEN_AT_ONCE)) {
+    machines.delete(id);
+    w.notes.deletedIds.add(id);
+  }
+}
+
+/** Not audited: nobody decided anything, and strangers must not be able to fill a log that is never cut. */
 function create(w: Writing, s: Sighting): Machine {
+  makeRoom(w);
   const bare: Machine = {
     id: w.newId(),
     macs: [s.mac],
@@ -71,13 +88,6 @@ function create(w: Writing, s: Sighting): Machine {
   const machine = { ...bare, ...newsOf(bare, s) };
   const namesake = findNamesake(w, s);
   w.tables.machines.save(machine, true);
-  w.tables.audit.append({
-    at: iso(w.at),
-    actor: "slipway",
-    action: "discover",
-    target: machine.id,
-    detail: `saw ${s.mac} for the first time`,
-  });
   recordDiscovery(w, s, namesake);
   return machine;
 }

@@ -20,7 +20,7 @@ import { openLock } from "./open-lock.ts";
 import { type LogLines, openLogLines } from "./open-log-lines.ts";
 import type { Inventory } from "./port.ts";
 import { backUpBeforeMigration, findNewestBackup, runBackups } from "./run-backup.ts";
-import { prune, runRetention } from "./run-retention.ts";
+import { type Bounds, prune, runRetention } from "./run-retention.ts";
 import { isOldNews, sightMachine } from "./sight-machine.ts";
 import { storageFault } from "./storage-fault.ts";
 import type { StoreLog } from "./store-log.ts";
@@ -35,6 +35,8 @@ export type InventoryOptions = {
   log: StoreLog;
   /** Milliseconds since 1970. */
   now?: () => number;
+  /** Rows kept at most, whatever their age; tests take few. */
+  bounds?: Bounds;
   /**
    * FULL unless a test wants to see itself fail: with NORMAL a power cut takes the last writes although they were
    * acknowledged.
@@ -235,7 +237,10 @@ function whileOpen(rules: Rules, isOpen: () => boolean): Rules {
 function serve(parts: Parts, db: Database, unlock: () => void): Inventory {
   const { options, commit, tables, logLines, now } = parts;
   const stopBackups = runBackups(db, options.dataDir, now, options.log);
-  const stopRetention = runRetention(() => prune(commit, tables, now() - options.retention.eventsMs), options.log);
+  const stopRetention = runRetention(
+    () => prune(commit, tables, now() - options.retention.eventsMs, options.bounds),
+    options.log,
+  );
   const rules = { ...machineRules(parts), ...bootRules(parts), ...recordRules(parts) };
   let isOpen = true;
   const closing = async () => {

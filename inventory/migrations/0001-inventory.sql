@@ -29,6 +29,10 @@ CREATE TABLE machines (
   CHECK (activity <> 'failed' OR activity_reason IS NOT NULL)
 ) STRICT;
 CREATE INDEX machines_by_uuid ON machines (uuid) WHERE uuid IS NOT NULL;
+-- What strangers can fill: counted at each new MAC, forgotten in this order.
+CREATE INDEX machines_untouched ON machines (seen_at, id)
+  WHERE lifecycle = 'discovered' AND seen_at IS NOT NULL
+    AND coalesce(name, role, address, boot, key_fingerprint) IS NULL;
 
 CREATE TABLE macs (
   mac        TEXT PRIMARY KEY CHECK (length(mac) = 17 AND mac = lower(mac)),

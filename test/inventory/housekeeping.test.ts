@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { openDatabase } from "../../inventory/database.ts";
 import { openLogLines } from "../../inventory/open-log-lines.ts";
 import { backUp, findNewestBackup, runBackups } from "../../inventory/run-backup.ts";
+import { MAX_UNTOUCHED } from "../../inventory/sight-machine.ts";
 import { recorder, silent } from "./quiet-log.ts";
 import { tempInventory } from "./temp-inventory.ts";
 
@@ -12,6 +13,8 @@ afterEach(() => vi.useRealTimers());
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-24T03:00:00Z");
 const MAC = "52:54:00:00:00:01";
+/** Deleting goes in bites, between other writes, on machines that may be busy. */
+const PATIENT = { timeout: 15_000 };
 const openMain = (path: string) =>
   openDatabase({ path, migrationsDir: "inventory/migrations", synchronous: "FULL", essentialTables: [] });
 
@@ -47,15 +50,18 @@ test("runBackups copies half a minute after the start, then when the newest copy
     for (let h = 0; h < count; h++) {
       now += 3600_000;
       vi.advanceTimersByTime(3600_000);
-      await vi.waitFor(() => expect(readdirSync(t.path("backup")).some((n) => n.endsWith(".new"))).toBe(false));
+      await vi.waitFor(
+        () => expect(readdirSync(t.path("backup")).some((n) => n.endsWith(".new"))).toBe(false),
+        PATIENT,
+      );
     }
   };
   vi.advanceTimersByTime(30_000);
-  await vi.waitFor(() => expect(copies()).toHaveLength(1));
+  await vi.waitFor(() => expect(copies()).toHaveLength(1), PATIENT);
   await hours(23);
   expect(copies()).toHaveLength(1);
   await hours(2);
-  await vi.waitFor(() => expect(copies()).toHaveLength(2));
+  await vi.waitFor(() => expect(copies()).toHaveLength(2), PATIENT);
   stop();
   db.close();
   expect(log.said).toHaveLength(2);
@@ -69,7 +75,7 @@ test("closing in the middle of a copy leaves no half copy and says nothing", asy
   for (let n = 0; n < 100; n++) await inventory.writeMark(`n${n}`, "x".repeat(20_000));
   vi.advanceTimersByTime(30_000);
   await inventory.close();
-  await vi.waitFor(() => expect(readdirSync(t.path("backup"))).toEqual([]));
+  await vi.waitFor(() => expect(readdirSync(t.path("backup"))).toEqual([]), PATIENT);
   expect(log.said).toEqual([]);
   await t.once(async (again) => expect(await again.readMark("n99")).toHaveLength(20_000));
 });
@@ -94,12 +100,74 @@ test("an inventory prunes events and attempts that are older than the settings k
   await inventory.recordEvents(old);
   // The first event is young, so the 4500 behind it would be hidden from a prune that stops at the first young one.
   vi.advanceTimersByTime(10_000);
-  await vi.waitFor(async () => expect(await inventory.listEvents({ limit: 10_000 })).toHaveLength(1));
-  await vi.waitFor(async () => expect(await inventory.findAttempt("old")).toBeUndefined());
+  await vi.waitFor(async () => expect(await inventory.listEvents({ limit: 10_000 })).toHaveLength(1), PATIENT);
+  await vi.waitFor(async () => expect(await inventory.findAttempt("old")).toBeUndefined(), PATIENT);
   expect(await inventory.findTicket("old")).toBeUndefined();
   expect(await inventory.findAttempt("young")).toBeDefined();
   await inventory.recordEvents([{ kind: "dhcp-ack", at: NOW }]);
   expect((await inventory.listEvents({})).at(-1)!.seq).toBe(4502);
+});
+
+test("an inventory keeps the newest events and attempts when there are more than any site makes", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
+  const inventory = await tempInventory().open({ now: () => NOW, bounds: { events: 3000, attempts: 2 } });
+  const { id: machineId } = await inventory.sightMachine({ mac: MAC, at: NOW });
+  for (const n of [1, 2, 3, 4]) {
+    await inventory.saveAttempt({
+      id: `a${n}`,
+      machineId,
+      mac: MAC,
+      startedAt: n + NOW,
+      sourceIp: "192.0.2.1",
+      decision: "os",
+    });
+  }
+  await inventory.recordEvents(Array.from({ length: 9000 }, () => ({ kind: "dhcp-ack" as const, at: NOW })));
+  vi.advanceTimersByTime(10_000);
+  await vi.waitFor(async () => expect(await inventory.listEvents({ limit: 10_000 })).toHaveLength(3000), PATIENT);
+  expect((await inventory.listEvents({})).at(-1)!.seq).toBe(9001);
+  await vi.waitFor(async () => expect(await inventory.findAttempt("a2")).toBeUndefined(), PATIENT);
+  expect(await inventory.findAttempt("a3")).toBeDefined();
+});
+
+test("an inventory forgets machines that nobody touched and that stayed away, and tells those who watch", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
+  const inventory = await tempInventory().open({ now: () => NOW });
+  const OLD = NOW - 91 * DAY;
+  const sight = (mac: string, at: number) => inventory.sightMachine({ mac, at });
+  const gone = await sight("52:54:00:00:00:11", OLD);
+  const young = await sight("52:54:00:00:00:12", NOW - 89 * DAY);
+  const touched = await Promise.all(
+    [{ name: "a" }, { role: "worker" as const }, { boot: "disk" as const }, { lifecycle: "approved" as const }].map(
+      async (over, n) => {
+        const { id } = await sight(`52:54:00:00:01:0${n}`, OLD);
+        return (await inventory.changeMachines([], [{ id, ...over }], "anna"))[0]!;
+      },
+    ),
+  );
+  const [written] = await inventory.changeMachines([{ macs: ["52:54:00:00:00:13"] }], [], "anna");
+  const deleted: string[] = [];
+  inventory.watchMachines((_, ids) => deleted.push(...ids));
+  vi.advanceTimersByTime(10_000);
+  await vi.waitFor(() => expect(deleted).toEqual([gone.id]), PATIENT);
+  const left = (await inventory.listMachines()).map((m) => m.id).sort();
+  expect(left).toEqual([young, ...touched, written!].map((m) => m.id).sort());
+});
+
+test("an inventory holds a bounded number of machines that only the wire speaks of", async () => {
+  const inventory = await tempInventory().open({ now: () => NOW, synchronous: "NORMAL" });
+  const macOf = (n: number) =>
+    `52:54:00:${[n >> 16, n >> 8, n].map((b) => (b & 255).toString(16).padStart(2, "0")).join(":")}`;
+  const [kept] = await inventory.changeMachines([{ macs: [macOf(0)], role: "worker" }], [], "anna");
+  await inventory.sightMachine({ mac: macOf(0), at: 0 });
+  for (let n = 1; n <= MAX_UNTOUCHED + 300; n += 300) {
+    await Promise.all(Array.from({ length: 300 }, (_, i) => inventory.sightMachine({ mac: macOf(n + i), at: n + i })));
+  }
+  const machines = await inventory.listMachines();
+  expect(machines.length).toBeLessThanOrEqual(MAX_UNTOUCHED + 1);
+  expect(machines.length).toBeGreaterThan(MAX_UNTOUCHED - 200);
+  expect(machines.map((m) => m.id)).toContain(kept!.id);
+  expect(await inventory.findMachineByMac(macOf(1))).toBeUndefined();
 });
 
 test("logs.db stays below its bound and keeps the newest lines", () => {
