@@ -59,10 +59,7 @@ const clock = (ms: number) => {
 
 /** Names and files in the text come from the wire: no line breaks, no escape sequences for the admin's terminal. */
 const plain = (text: string) =>
-  text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\x${c.codePointAt(0)!.toString(16).padStart(2, "0")}`);
 
 function showFields(fields: LogFields | undefined): string {
   return Object.entries(fields ?? {})

@@ -10,7 +10,7 @@ const BEFORE = [
   "",
 ].join("\n");
 
-const orDash = (text: string | undefined): string => (text === undefined || text === "" ? "-" : plain(text));
+const orDash = (text: string | undefined): string => (text === undefined || text === "" ? "-" : text);
 
 /** The named ones first, then by MAC: the same machine stands at the same place each time. */
 export function machineTable(machines: readonly MachineView[], now: number, width?: number): string {
@@ -74,13 +74,13 @@ export function machinePage(m: MachineView, now: number): string {
     ["has now", m.leasedAddress],
     ["boot", m.boot],
     ["state", m.lifecycle],
-    ["now", m.activityReason === undefined ? m.activity : `${m.activity}: ${plain(m.activityReason)}`],
+    ["now", m.activityReason === undefined ? m.activity : `${m.activity}: ${m.activityReason}`],
     ["pairing code", m.pairingCode],
     ["firmware", [m.firmware, m.arch].filter(Boolean).join(", ")],
-    ["product", m.product && plain(m.product)],
-    ["serial", m.serial && plain(m.serial)],
+    ["product", m.product],
+    ["serial", m.serial],
     ["uuid", m.uuid],
-    ["would install", m.installDisk && plain(m.installDisk)],
+    ["would install", m.installDisk],
     ["key", m.keyFingerprint && `sha256 ${m.keyFingerprint}`],
     ["approved", approved],
     ["first seen", ago(m.createdAt)],

@@ -73,7 +73,7 @@ export async function runAudit(options: CommonOptions & { verify?: boolean; limi
     e.at.replace("T", " ").replace(/\.\d+Z$/, "Z"),
     e.actor,
     e.action,
-    plain(e.detail),
+    e.detail,
   ]);
   await show(desk, entries, () =>
     rows.length === 0

@@ -1,13 +1,13 @@
 // Text for a tired admin: aligned columns, ages instead of dates, sizes with units. Used by every command's table form.
 import { styleText } from "node:util";
 
-/** Columns stand two blanks apart; the last is cut when the terminal is narrower, so that no line wraps. */
+/** Columns stand two blanks apart; the last is cut when the terminal is narrower, so that no line wraps. Cells are made {@link plain}. */
 export function renderTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   widthChars?: number,
 ): string {
-  const all = [head, ...rows];
+  const all = [head, ...rows.map((cells) => cells.map(plain))];
   const widths = head.map((_, i) => Math.max(...all.map((cells) => (cells[i] ?? "").length)));
   return all
     .map((cells) => cells.map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  "))
@@ -15,11 +15,11 @@ export function renderTable(
     .join("");
 }
 
-/** `name: value` lines, aligned; what is undefined is left out. */
+/** `name: value` lines, aligned; what is undefined is left out. Values are made {@link plain}. */
 export function renderPairs(pairs: readonly (readonly [string, string | undefined])[], indent = ""): string {
   const shown = pairs.filter((p): p is [string, string] => p[1] !== undefined && p[1] !== "");
   const width = Math.max(0, ...shown.map(([key]) => key.length)) + 1;
-  return shown.map(([key, value]) => `${indent}${`${key}:`.padEnd(width)} ${value}\n`).join("");
+  return shown.map(([key, value]) => `${indent}${`${key}:`.padEnd(width)} ${plain(value)}\n`).join("");
 }
 
 const cut = (line: string, width: number | undefined): string =>
@@ -60,9 +60,9 @@ export const size = (bytes: number): string =>
       ? `${Math.round(bytes / 1000)} kB`
       : `${Math.round(bytes / 1e6)} MB`;
 
-/** Names and log lines come from machines: nothing in them may steer the terminal. */
+/** Names and log lines come from machines: nothing in them may steer the terminal, break a line, or turn its direction. */
 export const plain = (text: string): string =>
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => (c === "\t" ? " " : "\ufffd"));
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => (c === "\t" ? " " : "\ufffd"));
 
 /** Colour only on a terminal, and not when NO_COLOR is set. */
 export const paint = (colour: Parameters<typeof styleText>[0], text: string, isTerminal: boolean): string =>
