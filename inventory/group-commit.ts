@@ -7,15 +7,17 @@
 import type { Database } from "better-sqlite3";
 import type { EventRecord } from "./event.ts";
 import type { Machine } from "./machine.ts";
+import type { Urgency } from "./port.ts";
 
 /** What a write changed, for those who watch. Told after the commit, never before. */
 export type Notes = { machines: Map<string, Machine>; deletedIds: Set<string>; events: EventRecord[] };
 type Job = { run: (notes: Notes) => unknown; resolve: (value: never) => void; reject: (cause: unknown) => void };
-/** `now`: somebody waits. `soon`: nobody does, so it may share the next urgent commit, or wait {@link SOON_MS} for company. */
-export type Urgency = "now" | "soon";
 
 export type GroupCommit = {
-  /** Resolves when what `run` wrote is on disk; rejects with what it threw, or with the fault of the commit. In order. */
+  /**
+   * Resolves when what `run` wrote is on disk; rejects with what it threw, or with the fault of the commit. In order.
+   * `soon` shares the next urgent commit, or waits {@link SOON_MS} for company.
+   */
   write<T>(run: (notes: Notes) => T, urgency?: Urgency): Promise<T>;
   /** Commits all that is queued now. */
   flush(): void;
@@ -42,11 +44,13 @@ function merge(into: Notes, from: Notes): void {
 /**
  * @param asFault turns an error of SQLite into the one that callers see.
  * @param afterCommit called with what the transaction changed, before the promises resolve.
+ * @param later runs something once after a delay; returns the way to call it off.
  */
 export function groupCommit(
   db: Database,
   asFault: (cause: unknown) => unknown,
   afterCommit: (notes: Notes) => void,
+  later: (run: () => void, delayMs: number) => () => void,
 ): GroupCommit {
   const begin = db.prepare<[]>("BEGIN IMMEDIATE");
   const commit = db.prepare<[]>("COMMIT");
@@ -55,7 +59,7 @@ export function groupCommit(
   const release = db.prepare<[]>("RELEASE job");
   const undo = db.prepare<[]>("ROLLBACK TO job");
   let queue: Job[] = [];
-  let soon: NodeJS.Timeout | undefined;
+  let callOff: (() => void) | undefined;
   let isScheduled = false;
 
   /** @returns how to settle its promise once the transaction is on disk. */
@@ -121,8 +125,8 @@ export function groupCommit(
 
   function turn(): void {
     isScheduled = false;
-    clearTimeout(soon);
-    soon = undefined;
+    callOff?.();
+    callOff = undefined;
     if (queue.length === 0) return;
     const jobs = queue;
     queue = [];
@@ -144,7 +148,7 @@ export function groupCommit(
       new Promise((resolve, reject) => {
         queue.push({ run, resolve, reject });
         if (urgency === "now" || queue.length >= MAX_JOBS) schedule();
-        else if (!isScheduled) soon ??= setTimeout(turn, SOON_MS);
+        else if (!isScheduled) callOff ??= later(turn, SOON_MS);
       }),
     flush: () => {
       while (queue.length > 0) turn();

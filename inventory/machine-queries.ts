@@ -5,6 +5,8 @@ import type { Ipv4, Mac } from "./address.ts";
 import type { Machine } from "./machine.ts";
 
 type Row = { [column: string]: string | null };
+/** Values in the order of {@link COLUMNS}: binding by name costs twice as much. */
+type Values = (string | null)[];
 
 /** Column → field; `macs` and `facts` are apart because they are no plain text. */
 const FIELDS = {
@@ -29,11 +31,13 @@ const FIELDS = {
   approved_at: "approvedAt",
   approved_by: "approvedBy",
 } as const satisfies Record<string, keyof Machine>;
+const PAIRS = Object.entries(FIELDS);
 const COLUMNS = [...Object.keys(FIELDS), "facts"];
+const SEEN_AT = COLUMNS.indexOf("seen_at");
 
 function machineOf(row: Row): Machine {
   const machine: Record<string, unknown> = { macs: JSON.parse(row.macs!) };
-  for (const [column, field] of Object.entries(FIELDS)) {
+  for (const [column, field] of PAIRS) {
     const value = row[column];
     if (value !== null) machine[field] = value;
   }
@@ -43,11 +47,11 @@ function machineOf(row: Row): Machine {
   return machine as Machine;
 }
 
-function rowOf(machine: Machine, isSeen: boolean): Row {
-  const row: Row = { facts: machine.facts === undefined ? null : JSON.stringify(machine.facts) };
-  for (const [column, field] of Object.entries(FIELDS)) row[column] = (machine[field] as string | undefined) ?? null;
-  if (!isSeen) row.seen_at = null;
-  return row;
+function valuesOf(machine: Machine, isSeen: boolean): Values {
+  const values: Values = PAIRS.map(([, field]) => (machine[field] as string | undefined) ?? null);
+  values.push(machine.facts === undefined ? null : JSON.stringify(machine.facts));
+  if (!isSeen) values[SEEN_AT] = null;
+  return values;
 }
 
 /**
@@ -70,10 +74,12 @@ export function machineQueries(db: Database) {
   const byAddress = db.prepare<[Ipv4], Row>(`${SELECT} WHERE address = ?`);
   const all = db.prepare<[], Row>(`${SELECT} ORDER BY created_at, id`);
   const seen = db.prepare<[string], { seen: number }>("SELECT seen_at IS NOT NULL AS seen FROM machines WHERE id = ?");
-  const upsert = db.prepare<[Row]>(
-    `INSERT INTO machines (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((c) => `@${c}`).join(", ")})
-     ON CONFLICT (id) DO UPDATE SET ${COLUMNS.map((c) => `${c} = excluded.${c}`).join(", ")}`,
+  const insertion = `INSERT INTO machines (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`;
+  const insert = db.prepare<[Values]>(insertion);
+  const upsert = db.prepare<[Values]>(
+    `${insertion} ON CONFLICT (id) DO UPDATE SET ${COLUMNS.map((c) => `${c} = excluded.${c}`).join(", ")}`,
   );
+  const setSeen = db.prepare<[string, string]>("UPDATE machines SET seen_at = ? WHERE id = ?");
   const vacate = db.prepare<[string]>("UPDATE machines SET name = NULL, address = NULL WHERE id = ?");
   const dropMacs = db.prepare<[string]>("DELETE FROM macs WHERE machine_id = ?");
   const addMac = db.prepare<[Mac, string, number]>("INSERT INTO macs (mac, machine_id, position) VALUES (?, ?, ?)");
@@ -85,6 +91,8 @@ export function machineQueries(db: Database) {
     `SELECT id FROM machines WHERE ${UNTOUCHED} AND seen_at < ? ORDER BY seen_at, id LIMIT ?`,
   );
   const countUntouched = db.prepare<[], { n: number }>(`SELECT count(*) AS n FROM machines WHERE ${UNTOUCHED}`);
+  /** Counted when it may matter only: each machine that appears adds one, whatever became of the others. */
+  let untouchedAtMost = Number.POSITIVE_INFINITY;
   const one = (row: Row | undefined) => (row === undefined ? undefined : machineOf(row));
 
   return {
@@ -103,15 +111,26 @@ export function machineQueries(db: Database) {
     },
     /** @param isSeen whether the wire has shown it; else `seenAt` is not stored. */
     save: (machine: Machine, isSeen: boolean) => {
-      upsert.run(rowOf(machine, isSeen));
+      untouchedAtMost++;
+      upsert.run(valuesOf(machine, isSeen));
       dropMacs.run(machine.id);
       for (const [position, mac] of machine.macs.entries()) addMac.run(mac, machine.id, position);
     },
+    /** Writes down a machine whose id and MACs nobody has, as the wire shows it. */
+    create: (machine: Machine) => {
+      untouchedAtMost++;
+      insert.run(valuesOf(machine, true));
+      for (const [position, mac] of machine.macs.entries()) addMac.run(mac, machine.id, position);
+    },
+    saveSeenAt: (id: string, seenAt: string) => setSeen.run(seenAt, id),
     saveActivity: (id: string, activity: string, reason: string | undefined) =>
       setActivity.run(activity, reason ?? null, id),
     delete: (id: string) => remove.run(id),
-    /** How many machines only the wire speaks of. */
-    countUntouched: () => countUntouched.get()!.n,
+    /** Whether at least `limit` machines are such that only the wire speaks of them. */
+    hasUntouched: (limit: number) => {
+      if (untouchedAtMost >= limit) untouchedAtMost = countUntouched.get()!.n;
+      return untouchedAtMost >= limit;
+    },
     /** Ids of up to `limit` of them that were not seen since `before` (ISO-8601 UTC), those unseen for longest first. */
     listUntouched: (before: string, limit: number) => untouched.all(before, limit).map((row) => row.id),
   };

@@ -18,7 +18,11 @@ export type Sighting = {
   arch?: string;
   firmware?: string;
   interfaceName?: string;
+  /** What it does now, as far as the wire shows it; where that may not follow, the machine stays as it is. */
+  activity?: Activity;
 };
+/** `now`: somebody waits for the disk. `soon`: nobody does; within 25 ms, together with what else is written then. */
+export type Urgency = "now" | "soon";
 
 /** What a person or the agent may change. `null` clears a field. */
 export type MachineChange = {
@@ -67,7 +71,7 @@ export interface Inventory {
    * Finds the machine by MAC, else creates it as `discovered` (with its event). A UUID joins nothing: it is a claim. Costs
    * no write when it tells nothing new: `seenAt` is kept to the minute.
    */
-  sightMachine(sighting: Sighting): Promise<Machine>;
+  sightMachine(sighting: Sighting, urgency?: Urgency): Promise<Machine>;
   /** All or none: faults (CONFLICT, BAD_TRANSITION, NOT_FOUND) throw and nothing is written. Audited, with `changed`/`approved` events. */
   changeMachines(creations: readonly NewMachine[], changes: readonly MachineChange[], actor: Actor): Promise<Machine[]>;
   /** All or none (NOT_FOUND). Their attempts and tickets go, the keys they enrolled with are revoked; audited, with `changed` events. */
@@ -93,7 +97,7 @@ export interface Inventory {
   isKeyRevoked(fingerprint: string): Promise<boolean>;
 
   // events, log lines, audit
-  recordEvents(events: readonly NewEvent[]): Promise<void>;
+  recordEvents(events: readonly NewEvent[], urgency?: Urgency): Promise<void>;
   /** Oldest first. With `afterSeq` the first ones after it, else the newest ones. */
   listEvents(query: EventQuery): Promise<EventRecord[]>;
   watchEvents(listener: (events: readonly EventRecord[]) => void): () => void;

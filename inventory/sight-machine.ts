@@ -4,7 +4,7 @@
 // transaction. Pure.
 import { nameOf } from "./change.ts";
 import type { NewEvent } from "./event.ts";
-import type { Machine } from "./machine.ts";
+import { type Activity, canMoveActivity, type Machine } from "./machine.ts";
 import type { Sighting } from "./port.ts";
 import type { Writing } from "./tables.ts";
 import { isSameUuid, swapUuid, trustworthyUuid } from "./uuid.ts";
@@ -37,12 +37,19 @@ function newsOf(machine: Machine, s: Sighting): Partial<Machine> {
   return news;
 }
 
-/** Whether a sighting changes nothing worth writing: then the caller may answer from what is stored. */
-export function isOldNews(machine: Machine, s: Sighting): boolean {
+const activityAfter = (machine: Machine, s: Sighting): Activity =>
+  s.activity !== undefined && canMoveActivity(machine.activity, s.activity) ? s.activity : machine.activity;
+
+/**
+ * Whether a sighting changes nothing worth writing: then the caller may answer from what is stored.
+ * @param isSeen whether the wire has shown the machine before; undefined when only the database knows.
+ */
+export function isOldNews(machine: Machine, s: Sighting, isSeen?: boolean): boolean {
   const seen = Date.parse(machine.seenAt);
-  // Equal times also mean "written down, never seen": only the transaction can tell the two apart.
-  if (machine.seenAt === machine.createdAt && s.at > seen) return false;
-  return Object.keys(newsOf(machine, s)).length === 0 && s.at - seen < SEEN_GRAIN_MS;
+  // Equal times also mean "written down, never seen".
+  if (isSeen === undefined && machine.seenAt === machine.createdAt && s.at > seen) return false;
+  if (activityAfter(machine, s) !== machine.activity) return false;
+  return s.at - seen < SEEN_GRAIN_MS && Object.keys(newsOf(machine, s)).length === 0;
 }
 
 /** The one machine whose UUID a new MAC shows: a second NIC of it, or somebody who says so. */
@@ -67,9 +74,10 @@ function recordDiscovery(w: Writing, s: Sighting, namesake?: Machine): void {
 /** Forgets those that nobody touched and that were unseen for longest; one that is real comes back with its next boot. */
 function makeRoom(w: Writing): void {
   const { machines } = w.tables;
-  if (machines.countUntouched() < MAX_UNTOUCHED) return;
+  if (!machines.hasUntouched(MAX_UNTOUCHED)) return;
   for (const id of machines.listUntouched(iso(w.at), FORGOTTEN_AT_ONCE)) {
     machines.delete(id);
+    w.notes.machines.delete(id);
     w.notes.deletedIds.add(id);
   }
 }
@@ -85,9 +93,9 @@ function create(w: Writing, s: Sighting): Machine {
     createdAt: iso(s.at),
     seenAt: iso(s.at),
   };
-  const machine = { ...bare, ...newsOf(bare, s) };
+  const machine = { ...bare, ...newsOf(bare, s), activity: activityAfter(bare, s) };
   const namesake = findNamesake(w, s);
-  w.tables.machines.save(machine, true);
+  w.tables.machines.create(machine);
   recordDiscovery(w, s, namesake);
   return machine;
 }
@@ -99,13 +107,23 @@ function create(w: Writing, s: Sighting): Machine {
 export function sightMachine(w: Writing, s: Sighting): Machine {
   const { machines } = w.tables;
   const known = machines.findByMac(s.mac);
-  const found = known ?? create(w, s);
-  const isFirst = known !== undefined && !machines.isSeen(known.id);
+  const machine = known === undefined ? create(w, s) : update(w, known, s);
+  if (machine !== known) w.notes.machines.set(machine.id, machine);
+  return machine;
+}
+
+function update(w: Writing, known: Machine, s: Sighting): Machine {
+  const { machines } = w.tables;
+  const isFirst = !machines.isSeen(known.id);
   if (isFirst) recordDiscovery(w, s);
-  if (!isFirst && found === known && isOldNews(found, s)) return found;
-  const seenAt = isFirst || s.at > Date.parse(found.seenAt) ? iso(s.at) : found.seenAt;
-  const machine = { ...found, ...newsOf(found, s), seenAt };
-  machines.save(machine, true);
-  w.notes.machines.set(machine.id, machine);
+  else if (isOldNews(known, s, true)) return known;
+  const seenAt = isFirst || s.at > Date.parse(known.seenAt) ? iso(s.at) : known.seenAt;
+  const activity = activityAfter(known, s);
+  const news = newsOf(known, s);
+  const { activityReason: _, ...rest } = known;
+  const machine = { ...(activity === known.activity ? known : rest), ...news, activity, seenAt };
+  if (activity !== known.activity) machines.saveActivity(known.id, activity, undefined);
+  if (Object.keys(news).length > 0) machines.save(machine, true);
+  else machines.saveSeenAt(known.id, seenAt);
   return machine;
 }

@@ -1,6 +1,6 @@
 // The inventory on SQLite: composes the tables, the group commit, the log lines and the backups into the port that the
 // rest of Slipway knows (port.ts). Called by server/main.ts. No rule lives here, and no SQL.
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
@@ -18,7 +18,7 @@ import { markQueries } from "./mark-queries.ts";
 import { openDataDir } from "./open-data-dir.ts";
 import { openLock } from "./open-lock.ts";
 import { type LogLines, openLogLines } from "./open-log-lines.ts";
-import type { Inventory } from "./port.ts";
+import type { Inventory, Urgency } from "./port.ts";
 import { backUpBeforeMigration, findNewestBackup, runBackups } from "./run-backup.ts";
 import { type Bounds, prune, runRetention } from "./run-retention.ts";
 import { isOldNews, sightMachine } from "./sight-machine.ts";
@@ -26,6 +26,7 @@ import { storageFault } from "./storage-fault.ts";
 import type { StoreLog } from "./store-log.ts";
 import type { Tables, Writing } from "./tables.ts";
 import { ticketQueries } from "./ticket-queries.ts";
+import { timeOrderedUuid } from "./uuid.ts";
 import { watchers } from "./watchers.ts";
 
 export type InventoryOptions = {
@@ -102,16 +103,18 @@ type Parts = {
 type Rules = Omit<Inventory, "close">;
 
 function machineRules({ tables, commit, now, watch }: Parts) {
-  const write = <T>(run: (w: Writing) => T): Promise<T> =>
-    commit.write((notes: Notes) => run({ tables, notes, at: now(), newId: randomUUID }));
+  const newId = () => timeOrderedUuid(now(), randomBytes(10));
+  const write = <T>(run: (w: Writing) => T, urgency?: Urgency): Promise<T> =>
+    commit.write((notes: Notes) => run({ tables, notes, at: now(), newId }), urgency);
   return {
     findMachineByMac: async (mac) => tables.machines.findByMac(mac),
     findMachineById: async (id) => tables.machines.findById(id),
     listMachines: async () => tables.machines.list(),
-    sightMachine: async (sighting) => {
+    sightMachine: async (sighting, urgency) => {
       const known = tables.machines.findByMac(sighting.mac);
-      if (known !== undefined && isOldNews(known, sighting)) return known;
-      return write((w) => sightMachine(w, sighting));
+      const isSeen = known !== undefined && tables.machines.isSeen(known.id);
+      if (isSeen && isOldNews(known, sighting, true)) return known;
+      return write((w) => sightMachine(w, sighting), urgency);
     },
     changeMachines: (creations, changes, actor) => write((w) => changeMachines(w, creations, changes, actor)),
     deleteMachines: (ids, actor) => write((w) => deleteMachines(w, ids, actor)),
@@ -164,10 +167,10 @@ async function checkAudit({ tables }: Parts): Promise<number | undefined> {
 function recordRules(parts: Parts) {
   const { tables, commit, logLines, watch } = parts;
   return {
-    recordEvents: (events) =>
+    recordEvents: (events, urgency) =>
       commit.write((notes) => {
         for (const event of events) notes.events.push(tables.events.record(event));
-      }),
+      }, urgency),
     listEvents: async (query) => tables.events.list(query),
     watchEvents: watch.watchEvents,
     appendLogLines: (lines) => logLines.append(lines),
@@ -177,12 +180,17 @@ function recordRules(parts: Parts) {
   } satisfies Partial<Rules>;
 }
 
+function later(run: () => void, delayMs: number): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}
+
 function openParts(o: InventoryOptions, db: Database): Parts {
   const now = o.now ?? Date.now;
   const tables = openTables(db);
   const watch = watchers(o.log);
   const asFault = (cause: unknown) => storageFault(cause, db.name);
-  const commit = groupCommit(db, asFault, watch.tell);
+  const commit = groupCommit(db, asFault, watch.tell, later);
   const logLines = openLogLines({
     dataDir: o.dataDir,
     maxBytes: o.retention.logBytes,

@@ -19,6 +19,21 @@ const hyphenate = (hex: string): Uuid => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(
 const bare = (uuid: Uuid): string => uuid.replaceAll("-", "");
 const swapBytes = (hex: string): string => hex.match(/../g)!.reverse().join("");
 
+/**
+ * A new UUID that begins with the time (RFC 9562 §5.7). Those of one hour stand side by side in an index, so that a rack that
+ * powers on dirties a few of its pages and not one per machine.
+ *
+ * @param atMs milliseconds since 1970.
+ * @param random ten bytes.
+ */
+export function timeOrderedUuid(atMs: number, random: Uint8Array): Uuid {
+  const bytes = Array.from(random);
+  bytes[0] = 0x70 | (bytes[0]! & 0x0f);
+  bytes[2] = 0x80 | (bytes[2]! & 0x3f);
+  const tail = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hyphenate(Math.floor(atMs).toString(16).padStart(12, "0") + tail);
+}
+
 /** Reads 32 hex digits with or without hyphens or braces, any case; undefined when it is something else. */
 export function parseUuid(text: string): Uuid | undefined {
   const hex = text.toLowerCase().replace(/[{}-]/g, "");

@@ -19,7 +19,7 @@ import type { ServedSubnet } from "./subnet.ts";
 
 /** What all interfaces share. */
 export type AnswerContext = {
-  inventory: Pick<Inventory, "saveLeases" | "sightMachine" | "moveActivity">;
+  inventory: Pick<Inventory, "saveLeases" | "sightMachine">;
   /** By MAC, kept fresh by service.ts. */
   machines: ReadonlyMap<Mac, Machine>;
   book: LeaseBook;

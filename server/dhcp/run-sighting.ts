@@ -1,4 +1,6 @@
 // Tells the inventory which machines boot. Called by run-answer.ts for each request; a plain laptop is none of its business.
+import type { Sighting } from "../../inventory/port.ts";
+import { isOldNews } from "../../inventory/sight-machine.ts";
 import { BOOTING_KINDS } from "../boot/client.ts";
 import { IMAGE_ARCH } from "../boot/script-for.ts";
 import type { AnswerContext, Asked, LiveInterface } from "./answer-context.ts";
@@ -18,25 +20,22 @@ export function sightClient(ctx: AnswerContext, live: LiveInterface, { packet, c
   if (type !== MESSAGE.discover && ctx.machines.has(mac)) return;
   const arch = IMAGE_ARCH[client.arch];
   const firmware = client.platform === "bios" || client.platform === "uefi" ? { firmware: client.platform } : {};
-  const sighting = {
+  // A DISCOVER of firmware means that it was just powered on. iPXE may have come from either; boot/service.ts moves it on.
+  const isPowerOn = type === MESSAGE.discover && client.kind !== "ipxe";
+  const sighting: Sighting = {
     mac,
     at: Date.now(),
     interfaceName: live.at.name,
     ...(client.uuid && { uuid: client.uuid }),
     ...(arch && { arch }),
     ...firmware,
+    ...(isPowerOn && { activity: "firmware" }),
   };
-  ctx.inventory
-    .sightMachine(sighting)
-    .then(async (machine) => {
-      // A DISCOVER of firmware means that it was just powered on. iPXE may have come from either; boot/service.ts moves it on.
-      if (type === MESSAGE.discover && machine.activity !== "firmware" && client.kind !== "ipxe") {
-        await ctx.inventory.moveActivity(machine.id, "firmware");
-      }
-    })
-    .catch((cause) => {
-      if (ctx.sample.take("sight", performance.now()) !== undefined) {
-        ctx.log.error(`${mac} boots, but the inventory could not be told`, { err: cause });
-      }
-    });
+  const known = ctx.machines.get(mac);
+  if (known !== undefined && isOldNews(known, sighting)) return;
+  ctx.inventory.sightMachine(sighting, "soon").catch((cause) => {
+    if (ctx.sample.take("sight", performance.now()) !== undefined) {
+      ctx.log.error(`${mac} boots, but the inventory could not be told`, { err: cause });
+    }
+  });
 }

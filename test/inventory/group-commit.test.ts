@@ -13,6 +13,10 @@ function setUp() {
     db,
     (cause) => cause,
     (notes) => void told.push(notes),
+    (run, delayMs) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
   );
   const insert = db.prepare<[number]>("INSERT INTO t VALUES (?)");
   const rows = () =>
