@@ -167,6 +167,17 @@ export const EVENTS = {
     level: "warning",
     say: (d) => `${d.lines} log lines were dropped: they came faster than they could be written`,
   },
+  "log-lost": {
+    phase: "server",
+    level: "alarm",
+    say: (d) => `the log on standard output cannot be written: ${d.reason}`,
+  },
+  "storage-failed": {
+    phase: "server",
+    level: "alarm",
+    say: (d) =>
+      `nothing could be written for ${d.seconds} s (${d.reason}); ${d.kept} events were kept meanwhile, ${d.dropped} were lost`,
+  },
   "audit-damaged": {
     phase: "server",
     level: "alarm",

@@ -1,15 +1,17 @@
-// The alarms that `slipway status` shows: the last ones of the last day, from the events. Edge: reads the inventory.
+// The alarms that `slipway status` shows: what is wrong right now, then the last ones of the last day, from the events.
+// Edge: reads the inventory.
 import { describeEvent, EVENTS, type EventRecord } from "../../inventory/event.ts";
 import type { Inventory } from "../../inventory/port.ts";
 
-export type Alarm = { at: string; text: string };
+export type Alarm = { at: string; text: string; remedy?: string };
 export type Alarms = { list(): Alarm[]; close(): void };
 
 const KEPT = 20;
 const DAY_MS = 86_400_000;
 const READ_BACK = 1000;
 
-export async function runAlarms(inventory: Inventory): Promise<Alarms> {
+/** @param now what is wrong at this moment and cannot be an event yet. */
+export async function runAlarms(inventory: Inventory, now: () => Alarm | undefined): Promise<Alarms> {
   const kept: EventRecord[] = [];
   const take = (events: readonly EventRecord[]) => {
     kept.push(...events.filter((event) => EVENTS[event.kind]?.level === "alarm"));
@@ -21,7 +23,7 @@ export async function runAlarms(inventory: Inventory): Promise<Alarms> {
   const late = kept.splice(0);
   take([...earlier.filter((event) => !known.has(event.seq)), ...late]);
   return {
-    list: () => kept.filter((event) => event.at > Date.now() - DAY_MS).map(alarmOf),
+    list: () => [...[now() ?? []].flat(), ...kept.filter((event) => event.at > Date.now() - DAY_MS).map(alarmOf)],
     close: stop,
   };
 }

@@ -1,6 +1,7 @@
 // Builds the rooms in order, joins them, and stops them in the reverse order. server/main.ts calls it.
 import { join } from "node:path";
 import { openAssets } from "../../boot-assets/store.ts";
+import { openDataDir } from "../../inventory/open-data-dir.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { openInventory } from "../../inventory/store.ts";
 import { LOOP_PATH } from "../boot/paths.ts";
@@ -10,54 +11,51 @@ import { adminSocketPath } from "../config/cross-checks.ts";
 import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
 import { serveGrpc } from "../grpc/server.ts";
-import { observeInterfaces } from "../observe.ts";
+import { getInterface, observeInterfaces } from "../observe.ts";
 import { listenAdmin } from "../rest/admin-socket.ts";
 import { buildAdminApp } from "../rest/app.ts";
 import { actorOfPeer } from "../rest/peer-socket.ts";
 import { openSecrets } from "../secrets/store.ts";
 import { Neighbours } from "./neighbour-service.ts";
+import { OpenParts, together } from "./open-parts.ts";
 import { runAlarms } from "./run-alarms.ts";
 import { runListeners } from "./run-listeners.ts";
+import { runRecorder } from "./run-recorder.ts";
 import { statusDocument } from "./status.ts";
 
-export type Appliance = { close(): Promise<void> };
+export type Appliance = { record: RecordEvent; close(): Promise<void> };
 
 /** A ticket is good for this long after the script was asked for (design §6.1). */
 const TICKET_MS = 15 * 60_000;
-
-/** What was opened so far, to be closed in the reverse order. */
-class Opened {
-  readonly #closers: (() => unknown)[] = [];
-  add<T extends { close(): unknown }>(part: T): T {
-    this.#closers.push(() => part.close());
-    return part;
-  }
-  async close(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close();
-  }
-}
 
 /**
  * Starts everything.
  * @throws SlipwayError, or an AggregateError of them: what was opened is closed again.
  */
 export async function runAppliance(config: ReadConfig, log: Log, version: string): Promise<Appliance> {
-  const opened = new Opened();
+  const opened = new OpenParts();
   try {
-    await open(opened, config, log, version);
-    return opened;
+    const record = await open(opened, config, log, version);
+    return { record, close: () => opened.close() };
   } catch (cause) {
-    await opened.close();
+    // The fault that kept it from starting is the one to tell.
+    await opened.close().catch((err) => log.warn("Not all of what had been opened could be closed.", { err }));
     throw cause;
   }
 }
 
-async function open(opened: Opened, config: ReadConfig, log: Log, version: string): Promise<void> {
+async function open(opened: OpenParts, config: ReadConfig, log: Log, version: string): Promise<RecordEvent> {
   const startedAt = new Date().toISOString();
   const { dataDir, interfaces, http, grpc } = config;
-  const secrets = await openSecrets({ dataDir, identityPath: config.identity, log });
-  const inventory = opened.add(await openInventory({ dataDir, retention: config.retention, log }));
-  const record = recorder(inventory, log);
+  // First, and alone: a directory that everybody may write into is no place for secrets.
+  openDataDir(dataDir, log);
+  const [secrets, inventory] = await together([
+    () => openSecrets({ dataDir, identityPath: config.identity, log }),
+    async () => opened.add(await openInventory({ dataDir, retention: config.retention, log })),
+    ...interfaces.map((one) => () => void getInterface(one.name)),
+  ]);
+  const recorder = opened.add(runRecorder(inventory, log));
+  const { record } = recorder;
   const assets = opened.add(
     await openAssets({
       dir: join(dataDir, "assets"),
@@ -80,7 +78,7 @@ async function open(opened: Opened, config: ReadConfig, log: Log, version: strin
     imageFor: (arch) => assets.find({ arch }),
     macOf: (ip) => neighbours.macOf(ip),
   });
-  const alarms = opened.add(await runAlarms(inventory));
+  const alarms = opened.add(await runAlarms(inventory, recorder.alarm));
   const parts: { dhcp?: DhcpService } = {};
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
@@ -98,7 +96,7 @@ async function open(opened: Opened, config: ReadConfig, log: Log, version: strin
       ownerPublicKey: secrets.ownerPublicKeyPem,
     });
   await together([
-    async () => listenAdmin(admin, { path: adminSocketPath(dataDir), group: config.adminGroup }),
+    () => listenAdmin(admin, { path: adminSocketPath(dataDir), group: config.adminGroup }),
     async () => {
       const agents = opened.add(await serveAgents());
       opened.add(await runListeners({ config, boot, assets, agents, neighbours, log, record }));
@@ -115,6 +113,7 @@ async function open(opened: Opened, config: ReadConfig, log: Log, version: strin
   sayWhatIsServed(config, log, version);
   record({ kind: "server-started", detail: { version } });
   await checkAudit(inventory, log, record);
+  return record;
 }
 
 /** A broken chain keeps nobody from booting, and is never passed over in silence. */
@@ -126,24 +125,6 @@ async function checkAudit(inventory: Inventory, log: Log, record: RecordEvent): 
   );
   record({ kind: "audit-damaged", detail: { seq } });
 }
-
-/** Events are written without waiting; a failing disk is told once per fault by the inventory's own alarm. */
-function recorder(inventory: Inventory, log: Log): RecordEvent {
-  return (event) => {
-    inventory
-      .recordEvents([{ ...event, at: Date.now() }])
-      .catch((cause) => log.error(`An event could not be written: ${cause instanceof Error ? cause.message : cause}`));
-  };
-}
-
-/** Runs all, and throws all faults of all, so that a person mends them in one go. */
-async function together(tasks: readonly (() => Promise<void>)[]): Promise<void> {
-  const results = await Promise.allSettled(tasks.map((task) => task()));
-  const faults = results.flatMap((r) => (r.status === "rejected" ? faultsIn(r.reason) : []));
-  if (faults.length > 0) throw new AggregateError(faults);
-}
-
-const faultsIn = (cause: unknown): unknown[] => (cause instanceof AggregateError ? cause.errors : [cause]);
 
 function sayWhatIsServed(config: ReadConfig, log: Log, version: string): void {
   const names = config.interfaces.map((one) => one.name);

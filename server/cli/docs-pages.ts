@@ -59,7 +59,7 @@ const SAMPLE: MachineView = {
 
 /** Every command's own help, then the form of files. */
 export async function renderCliPage(): Promise<string> {
-  const program = buildProgram("", () => undefined);
+  const program = buildProgram("");
   const commands = program.commands.map((command) => `\n## slipway ${command.name()}\n\n${fence(helpOf(command))}`);
   const document = await formatValue(JSON.parse(JSON.stringify(machineDocument(SAMPLE))), "yaml");
   return `${CLI_INTRO}\n${fence(helpOf(program))}${commands.join("")}\n## Machine documents\n\n${DOCUMENT_ABOUT}\n${fence(document, "yaml")}`;

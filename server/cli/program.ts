@@ -8,17 +8,14 @@ import type { CommonOptions } from "./output.ts";
 
 const FORMATS = ["table", "json", "yaml"];
 
-/** Exit code of `serve`; the other commands end with 0 or throw. */
-export type SetExitCode = (code: number) => void;
-
-export function buildProgram(version: string, setExitCode: SetExitCode): Command {
+export function buildProgram(version: string): Command {
   const program = new Command("slipway")
     .description("One box turns bare metal into a Kubernetes cluster.")
     .version(version, "-V, --version")
     .helpCommand(false)
     .showSuggestionAfterError(true)
     .addHelpText("after", FIRST_STEPS);
-  addServe(program, setExitCode);
+  addServe(program);
   addMachineCommands(program);
   addLifecycleCommands(program);
   addFileCommands(program);
@@ -48,7 +45,7 @@ function client(command: Command, formats = FORMATS, first = "table"): Command {
     .option("--config <file>", "settings file that says where the socket is");
 }
 
-function addServe(program: Command, setExitCode: SetExitCode): void {
+function addServe(program: Command): void {
   program
     .command("serve")
     .summary("run the appliance, in the foreground")
@@ -60,7 +57,7 @@ function addServe(program: Command, setExitCode: SetExitCode): void {
     .addHelpText("after", examples("slipway serve --interface eth1", "slipway serve --config /etc/slipway.yaml"))
     .action(async ({ config, interface: interfaces }: { config?: string; interface?: string[] }) => {
       const { serve } = await import("../main.ts");
-      setExitCode(await serve({ ...(config ? { configFile: config } : {}), ...(interfaces ? { interfaces } : {}) }));
+      await serve({ ...(config ? { configFile: config } : {}), ...(interfaces ? { interfaces } : {}) });
     });
 }
 

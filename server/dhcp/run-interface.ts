@@ -36,10 +36,14 @@ export type InterfaceStatus = {
 };
 
 export type InterfaceRunner = {
-  /** Takes over the interface as it is now. Rejects with PORT_IN_USE, NO_PERMISSION when its sockets cannot be opened. */
+  /**
+   * Takes over the interface as it is now. Rejects with an AggregateError of PORT_IN_USE, NO_PERMISSION for each port that
+   * cannot be opened.
+   */
   update(at: ServedInterface | undefined): Promise<void>;
   status(): InterfaceStatus;
-  close(): void;
+  /** Resolves when nothing of it is open, also when it was being opened just then. */
+  close(): Promise<void>;
 };
 
 type Usable = ServedInterface & { address: Ipv4 };
@@ -52,6 +56,7 @@ export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSetti
   /** Undefined until the first look; then why the interface cannot be served, or "" when it can. */
   let trouble: string | undefined;
   let queue: Promise<void> = Promise.resolve();
+  let isClosed = false;
 
   const shut = () => {
     if (!open) return;
@@ -62,6 +67,7 @@ export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSetti
   };
 
   const follow = async (at: ServedInterface | undefined) => {
+    if (isClosed) return;
     const readiness = readinessOf(name, at);
     const before = trouble;
     if (readiness.kind === "lost") {
@@ -93,7 +99,12 @@ export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSetti
       return turn;
     },
     status: () => statusOf(ctx, settings, open, trouble, counters),
-    close: shut,
+    async close() {
+      isClosed = true;
+      shut();
+      await queue;
+      shut();
+    },
   };
 }
 
@@ -131,13 +142,12 @@ async function openInterface(
     });
     sockets.push(socket);
   };
-  try {
-    await openPort(67);
-    await openPort(4011);
-  } catch (cause) {
+  const tries = await Promise.allSettled([openPort(67), openPort(4011)]);
+  const faults = tries.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  if (faults.length > 0) {
     for (const socket of sockets) socket.close();
     arp?.close();
-    throw cause;
+    throw new AggregateError(faults);
   }
   const modeSettings = { dhcp: dhcp as Exclude<typeof dhcp, "off">, force };
   const mode = runMode({ ...ctx, at, settings: modeSettings, gateway, arp });

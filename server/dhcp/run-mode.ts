@@ -100,9 +100,10 @@ export function runMode(deps: ModeRunnerDeps): ModeRunner {
       if (state) step(stepMode(state, { kind: "tick", now: Date.now() }));
     }, TICK_MS);
   };
-  start().catch((cause) =>
-    log.error(`${at.name}: the DHCP mode cannot be decided, so nothing is leased`, { err: cause }),
-  );
+  start().catch((cause) => {
+    // Closed in the meantime: then the inventory is closed, too, and that is no fault.
+    if (isOpen) log.error(`${at.name}: the DHCP mode cannot be decided, so nothing is leased`, { err: cause });
+  });
 
   return {
     permission: () => (state ? permissionOf(state) : STARTING),

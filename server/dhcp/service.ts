@@ -73,24 +73,30 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   };
   const runners = new Map(interfaces.map((settings) => [settings.name, runInterface(ctx, settings)]));
   const retries = new Map<string, NodeJS.Timeout>();
+  let isClosed = false;
   const close = async () => {
+    isClosed = true;
     stopWatch();
     stopMachines();
     for (const timer of retries.values()) clearTimeout(timer);
-    for (const runner of runners.values()) runner.close();
+    await Promise.all([...runners.values()].map((runner) => runner.close()));
   };
 
   const follow = (name: string, runner: InterfaceRunner) => {
     clearTimeout(retries.get(name));
     runner.update(observeInterfaces().find((one) => one.name === name)).catch((cause) => {
-      log.error(`${name}: ${cause instanceof Error ? cause.message : cause}; tried again every ${RETRY_MS / 1000} s`);
+      for (const fault of faultsIn(cause))
+        log.error(`${name}: ${fault instanceof Error ? fault.message : fault}; tried again every ${RETRY_MS / 1000} s`);
+      if (isClosed) return;
       retries.set(name, setTimeout(follow, RETRY_MS, name, runner));
     });
   };
   const stopWatch = watchInterfaces([...runners.keys()], ({ name }) => follow(name, runners.get(name)!));
 
   const started = [...runners].map(([name, runner]) => runner.update(all.find((one) => one.name === name)));
-  const failed = (await Promise.allSettled(started)).flatMap((r) => (r.status === "rejected" ? [r.reason] : []));
+  const failed = (await Promise.allSettled(started)).flatMap((r) =>
+    r.status === "rejected" ? faultsIn(r.reason) : [],
+  );
   if (failed.length > 0) {
     await close();
     throwTogether(failed);
@@ -147,6 +153,8 @@ function findHolder(book: LeaseBook, networks: Iterable<Cidr>, ip: Ipv4): Mac | 
   }
   return undefined;
 }
+
+const faultsIn = (cause: unknown): unknown[] => (cause instanceof AggregateError ? cause.errors : [cause]);
 
 function faultOf(run: () => void): unknown {
   try {

@@ -38,7 +38,9 @@ function faultOf(error: string, call: string, wish: SocketWish): SlipwayError {
   const where = `UDP port ${wish.port} on ${wish.interfaceName}`;
   if (error === "EADDRINUSE") {
     const holder = readPortHolder(wish.port) ?? "another program (run as root to see which)";
-    return new SlipwayError("PORT_IN_USE", `${where} is held by ${holder}`);
+    return new SlipwayError("PORT_IN_USE", `${where} is held by ${holder}`, {
+      remedy: `Stop that program, or set \`dhcp: off\` for ${wish.interfaceName} in slipway.yaml (its port is fixed, by the protocol).`,
+    });
   }
   if (error === "EACCES" || error === "EPERM") {
     const capability = call === "bind" ? "CAP_NET_BIND_SERVICE" : "CAP_NET_RAW";

@@ -126,6 +126,15 @@ async function readAll(dir: string, identity: Identity, log: SecretsLog): Promis
   return found as Record<SecretName, Sealed>;
 }
 
+/** @throws NO_PERMISSION for a directory of another user. */
+function isEmpty(dir: string): boolean {
+  try {
+    return !existsSync(dir) || readdirSync(dir).length === 0;
+  } catch (cause) {
+    throw fileFault(cause, dir, "read");
+  }
+}
+
 /**
  * Opens what is sealed in `dataDir`, and on the first start makes it.
  * @throws IDENTITY_MISSING, IDENTITY_WRONG, SECRETS_DAMAGED (each says what is lost), BAD_CONFIG for an identity inside
@@ -135,7 +144,7 @@ export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
   const { dataDir, identityPath, log } = options;
   const credentialsDir = options.credentialsDir ?? process.env.CREDENTIALS_DIRECTORY;
   const dir = join(dataDir, "secrets");
-  const isFirstStart = !existsSync(dir) || readdirSync(dir).length === 0;
+  const isFirstStart = isEmpty(dir);
   const place = { dataDir, identityPath, credentialsDir, log };
   const identity = await openIdentity(place, isFirstStart, lossOf(SECRET_NAMES), (options.now ?? Date.now)());
   try {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { decodeArpSender, encodeArpRequest } from "../../../server/dhcp/arp-frame.ts";
 import { parseDefaultGateway, parseNeighbour } from "../../../server/dhcp/read-neighbours.ts";
-import { parseUdpInodes } from "../../../server/dhcp/read-port-holder.ts";
+import { parseInodes } from "../../../server/dhcp/read-port-holder.ts";
 
 const ME = { mac: "52:54:00:00:00:01", ip: "0.0.0.0" };
 
@@ -47,7 +47,7 @@ const UDP = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when
   133: 00000000:0043 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 28122 2 0000000000000000 0
   134: 0100007F:0044 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 28123 2 0000000000000000 0
 `;
-test("parseUdpInodes finds the sockets of a port", () => {
-  expect(parseUdpInodes(UDP, 67)).toEqual(["28122"]);
-  expect(parseUdpInodes(UDP, 69)).toEqual([]);
+test("parseInodes finds the sockets of a port", () => {
+  expect(parseInodes(UDP, 67)).toEqual(["28122"]);
+  expect(parseInodes(UDP, 69)).toEqual([]);
 });
