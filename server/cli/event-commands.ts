@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../contract/errors.ts";
 import type { EventView, LogLineView } from "../rest/schema.ts";
 import { type CommonOptions, type Desk, formatValue, openDesk, show } from "./output.ts";
-import { clock, day, delta, paint, plain } from "./table.ts";
+import { clock, day, delta, paint, plain, wrap } from "./table.ts";
 
 export type EventOptions = CommonOptions & { follow?: boolean; since?: string; limit?: string };
 
@@ -79,18 +79,6 @@ export function eventLines(isTerminal: boolean, withMac: boolean, width?: number
     const words = wrap(plain(event.text), prefix.length, width);
     return `${head}${prefix}${colour ? paint(colour, words, isTerminal) : words}\n`;
   };
-}
-
-/** Long sentences go on under themselves, not under the time. */
-function wrap(text: string, indent: number, width: number | undefined): string {
-  const room = width === undefined ? Number.POSITIVE_INFINITY : Math.max(20, width - indent);
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line !== "" && line.length + 1 + word.length > room) lines.push(word);
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
-  }
-  return lines.join(`\n${" ".repeat(indent)}`);
 }
 
 /** `30m`, `2h`, `7d`, or a date and time → ISO-8601 UTC. */

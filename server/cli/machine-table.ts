@@ -25,10 +25,16 @@ export function machineTable(machines: readonly MachineView[], now: number, widt
     orDash(m.address ?? m.leasedAddress),
     m.lifecycle,
     m.activity,
-    age(m.seenAt, now),
+    isUnseen(m) ? "never" : age(m.seenAt, now),
   ]);
   return renderTable(HEAD, rows, width) + failures(sorted) + nextSteps(sorted);
 }
+
+/** A machine that a person wrote down has the time of that until the wire shows it; what boots is at least "firmware". */
+const isUnseen = (m: MachineView): boolean =>
+  m.seenAt === m.createdAt &&
+  m.activity === "off" &&
+  (m.name ?? m.role ?? m.address ?? m.boot ?? m.approvedAt) !== undefined;
 
 /** node2 stands before node10. */
 const BY_NAME = new Intl.Collator("en", { numeric: true });
@@ -61,6 +67,9 @@ export function nextSteps(machines: readonly MachineView[]): string {
 }
 const count = (some: readonly unknown[]) => (some.length === 1 ? "1 machine waits" : `${some.length} machines wait`);
 
+const reservation = (m: MachineView): string =>
+  m.lifecycle === "discovered" ? "reserved as soon as it is approved" : "reserved";
+
 /** Everything about one machine. */
 export function machinePage(m: MachineView, now: number): string {
   const ago = (iso: string | undefined) => (iso === undefined ? undefined : `${age(iso, now)} ago (${iso})`);
@@ -70,7 +79,7 @@ export function machinePage(m: MachineView, now: number): string {
     ["macs", m.macs.join(" ")],
     ["id", m.id],
     ["role", m.role ?? "-"],
-    ["address", m.address === undefined ? undefined : `${m.address} (reserved)`],
+    ["address", m.address === undefined ? undefined : `${m.address} (${reservation(m)})`],
     ["has now", m.leasedAddress],
     ["boot", m.boot],
     ["state", m.lifecycle],
@@ -83,7 +92,7 @@ export function machinePage(m: MachineView, now: number): string {
     ["would install", m.installDisk],
     ["key", m.keyFingerprint && `sha256 ${m.keyFingerprint}`],
     ["approved", approved],
-    ["first seen", ago(m.createdAt)],
-    ["last seen", ago(m.seenAt)],
+    ["known since", ago(m.createdAt)],
+    ["last seen", isUnseen(m) ? "never" : ago(m.seenAt)],
   ]);
 }

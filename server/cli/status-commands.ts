@@ -3,7 +3,7 @@ import { SlipwayError } from "../contract/errors.ts";
 import type { AuditView } from "../rest/schema.ts";
 import type { StatusView } from "../rest/status.ts";
 import { type CommonOptions, openDesk, show } from "./output.ts";
-import { age, paint, plain, renderPairs, renderTable, size } from "./table.ts";
+import { age, paint, plain, renderPairs, renderSentences, renderTable, size } from "./table.ts";
 
 export async function runStatus(options: CommonOptions): Promise<void> {
   const desk = await openDesk(options);
@@ -78,6 +78,6 @@ export async function runAudit(options: CommonOptions & { verify?: boolean; limi
   await show(desk, entries, () =>
     rows.length === 0
       ? "Nobody has changed anything yet.\n"
-      : renderTable(["NO", "TIME (UTC)", "WHO", "DID", "WHAT"], rows, desk.width),
+      : renderSentences(["NO", "TIME (UTC)", "WHO", "DID", "WHAT"], rows, desk.width),
   );
 }

@@ -1,7 +1,22 @@
 // Text for a tired admin: aligned columns, ages instead of dates, sizes with units. Used by every command's table form.
 import { styleText } from "node:util";
 
-/** Columns stand two blanks apart; the last is cut when the terminal is narrower, so that no line wraps. Cells are made {@link plain}. */
+/** Sentences go on under themselves in this many columns at least, however narrow the terminal is. */
+const LEAST_ROOM = 20;
+
+/** A sentence broken at blanks to fit `width` columns, its further lines indented as its first one stands. */
+export function wrap(text: string, indent: number, width: number | undefined): string {
+  const room = width === undefined ? Number.POSITIVE_INFINITY : Math.max(LEAST_ROOM, width - indent);
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line !== "" && line.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+/** Columns stand two blanks apart; a line is cut when the terminal is narrower, so that none wraps. Cells are made {@link plain}. */
 export function renderTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -20,6 +35,22 @@ export function renderPairs(pairs: readonly (readonly [string, string | undefine
   const shown = pairs.filter((p): p is [string, string] => p[1] !== undefined && p[1] !== "");
   const width = Math.max(0, ...shown.map(([key]) => key.length)) + 1;
   return shown.map(([key, value]) => `${indent}${`${key}:`.padEnd(width)} ${plain(value)}\n`).join("");
+}
+
+/** As {@link renderTable}, for a last column of sentences: they go on under themselves instead of being cut. */
+export function renderSentences(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  widthChars?: number,
+): string {
+  const last = head.length - 1;
+  const front = renderTable(
+    head.slice(0, last),
+    rows.map((cells) => cells.slice(0, last)),
+  ).split("\n");
+  const indent = Math.max(...front.map((line) => line.length)) + 2;
+  const sentences = [head, ...rows].map((cells) => wrap(plain(cells[last] ?? ""), indent, widthChars));
+  return sentences.map((sentence, i) => `${front[i]!.padEnd(indent)}${sentence}\n`).join("");
 }
 
 const cut = (line: string, width: number | undefined): string =>

@@ -26,8 +26,13 @@ export function findMachine(machines: readonly Machine[], ref: string): Found {
       kind: "several",
       reason: `the beginning of ${begins.length} ids (${begins.slice(0, 3).map(callName).join(", ")} …)`,
     };
-  return { kind: "none", reason: "no machine has this MAC, name or id" };
+  return { kind: "none", reason: isLikeMac(ref) ? NO_MAC : "no machine has this MAC, name or id" };
 }
+
+/** A slip in a MAC must not read as if the machine were unknown. */
+const isLikeMac = (ref: string): boolean =>
+  /^[0-9a-z]{1,4}([:.-][0-9a-z]{1,4}){2,}$/i.test(ref) && /[:.]|(-..){5}/.test(ref);
+const NO_MAC = "is no machine's MAC: that is six bytes of hex digits such as 52:54:00:12:34:56, the first of them even";
 
 /** How a machine is called in a sentence: its name, else its first MAC. */
 export const callName = (machine: Pick<Machine, "name" | "macs">): string => machine.name ?? machine.macs[0] ?? "?";

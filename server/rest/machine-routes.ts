@@ -184,7 +184,8 @@ export async function getMachine({ inventory }: AdminDeps, ref: string): Promise
   const found = findMachine(await inventory.listMachines(), ref);
   if (found.kind === "machine") return found.machine;
   if (found.kind === "several") throw new SlipwayError("BAD_REQUEST", `"${ref}" is ${found.reason}; give more of it`);
-  throw new SlipwayError("NOT_FOUND", `"${ref}": no machine has this MAC, name or id`);
+  const reason = found.kind === "none" ? found.reason : "no machine has this MAC";
+  throw new SlipwayError("NOT_FOUND", `"${ref}": ${reason}`);
 }
 
 /** Leases and networks cost a look at the interfaces; only addresses need them. */

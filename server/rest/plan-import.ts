@@ -139,7 +139,13 @@ function judgeRow(task: RowTask, macs: readonly Mac[], machine: Machine | undefi
       message: `must be a UUID of 32 hex digits with hyphens, found "${row.uuid}"`,
     });
   else if (row.uuid) fields.uuid = row.uuid.toLowerCase();
-  if (row.serial) fields.serial = row.serial;
+  if (row.serial && /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(row.serial))
+    faults.push({
+      code: "BAD_IMPORT",
+      at: `${at}.serial`,
+      message: `must be printable text, found ${JSON.stringify(row.serial)}`,
+    });
+  else if (row.serial) fields.serial = row.serial;
   return fields as Partial<NewMachine>;
 }
 

@@ -45,7 +45,7 @@ test("machines is a table, with the next step under it", async () => {
   expect(out.replace(/\d+ (s|d)$/gm, "N")).toBe(
     [
       "MAC                NAME  ROLE    ADDRESS     STATE       NOW  SEEN",
-      "52:54:00:00:00:0a  web1  worker  192.0.2.50  approved    off  N",
+      "52:54:00:00:00:0a  web1  worker  192.0.2.50  approved    off  never",
       "52:54:00:00:00:0b  -     -       -           discovered  off  N",
       "",
       `1 machine waits for approval: slipway set ${B} --role worker --approve`,
@@ -57,7 +57,7 @@ test("machines is a table, with the next step under it", async () => {
 test("machines MAC shows one in any spelling, and in the form that is asked for", async () => {
   await slipway("set", A, "--role", "worker", "--name", "web1");
   const page = await slipway("machines", "5254.0000.000A");
-  expect(page.out).toMatch(/^name: {7}web1\nmacs: {7}52:54:00:00:00:0a\n/);
+  expect(page.out).toMatch(/^name: {8}web1\nmacs: {8}52:54:00:00:00:0a\n/);
   expect(JSON.parse((await slipway("machines", "web1", "-o", "json")).out)).toMatchObject({
     name: "web1",
     role: "worker",

@@ -112,3 +112,9 @@ const ROWS: { name: string; rows: ImportRow[]; machines?: Machine[]; approve?: b
 for (const { name, rows, machines, approve, want } of ROWS) {
   test(`planImport refuses ${name}`, () => expect(faultsOf(rows, machines, approve)).toEqual(want));
 }
+
+test("planImport refuses a serial that would steer a terminal", () => {
+  expect(faultsOf([{ macs: [C], serial: "a\u001b[2J" }])).toEqual([
+    'rows.0.serial: must be printable text, found "a\\u001b[2J"',
+  ]);
+});
