@@ -1,6 +1,6 @@
 // The inventory on SQLite: composes the tables, the group commit, the log lines and the backups into the port that the
 // rest of Slipway knows (port.ts). Called by server/main.ts. No rule lives here, and no SQL.
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
@@ -103,7 +103,7 @@ type Parts = {
 type Rules = Omit<Inventory, "close">;
 
 function machineRules({ tables, commit, now, watch }: Parts) {
-  const newId = () => timeOrderedUuid(now(), randomBytes(10));
+  const newId = () => timeOrderedUuid(now(), randomUUID());
   const write = <T>(run: (w: Writing) => T, urgency?: Urgency): Promise<T> =>
     commit.write((notes: Notes) => run({ tables, notes, at: now(), newId }), urgency);
   return {
@@ -111,7 +111,8 @@ function machineRules({ tables, commit, now, watch }: Parts) {
     findMachineById: async (id) => tables.machines.findById(id),
     listMachines: async () => tables.machines.list(),
     sightMachine: async (sighting, urgency) => {
-      const known = tables.machines.findByMac(sighting.mac);
+      // Who does not wait has looked already (DHCP keeps a copy of the machines); the transaction looks once more.
+      const known = urgency === "soon" ? undefined : tables.machines.findByMac(sighting.mac);
       const isSeen = known !== undefined && tables.machines.isSeen(known.id);
       if (isSeen && isOldNews(known, sighting, true)) return known;
       return write((w) => sightMachine(w, sighting), urgency);

@@ -1,7 +1,7 @@
 // Which UUIDs name a board, and when two spellings are one (pxe.md 1.11).
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isSameUuid, parseUuid, swapUuid, trustworthyUuid } from "../../inventory/uuid.ts";
+import { isSameUuid, parseUuid, swapUuid, timeOrderedUuid, trustworthyUuid } from "../../inventory/uuid.ts";
 
 const UUID = "564d0b2e-3c1f-4a5b-8c7d-001122334455";
 const SPELLINGS = [
@@ -39,4 +39,10 @@ test("swapUuid turns the first three fields round, and back", () => {
       expect(isSameUuid(uuid, swapUuid(uuid))).toBe(true);
     }),
   );
+});
+
+test("new UUIDs are version 7 of RFC 9562 and sort by their time", () => {
+  const random = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6";
+  expect(timeOrderedUuid(0x017f22e279b0, random)).toBe("017f22e2-79b0-71d0-a765-00a0c91e6bf6");
+  expect(timeOrderedUuid(1, random) < timeOrderedUuid(2, random)).toBe(true);
 });
