@@ -73,7 +73,7 @@ const ETCD = object({
 });
 
 export const CLUSTER = object({
-  id: done(v.base64Of(32), "the cluster's identity: names the one bootstrap that it may have"),
+  id: done(v.base64Of(32, false), "the cluster's identity: names the one bootstrap that it may have"),
   secret: kept(v.base64Of(32), "key of the discovery service"),
   controlPlane: done(
     object({

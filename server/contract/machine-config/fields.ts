@@ -18,7 +18,13 @@ export const V1ALPHA1 = object({
 const HOSTNAME = object({
   apiVersion: done(v.oneOf("v1alpha1"), "format"),
   kind: done(v.oneOf("HostnameConfig"), "kind of document"),
-  auto: done(v.oneOf("off"), "a node's name is written out: it is also its Node's and its etcd member's name"),
+  auto: done(
+    v.textWhere(
+      "off, with the hostname beside it: this name is also the Node's and the etcd member's",
+      (t) => t === "off",
+    ),
+    "a name made up by the node; never here",
+  ),
   hostname: done(v.hostname, "the node's name"),
 });
 

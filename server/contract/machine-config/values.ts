@@ -106,8 +106,8 @@ export const token = secretWhere("a token: 6 and 16 of a-z and 0-9, a dot betwee
   /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(t),
 );
 /** Base64 of exactly so many bytes, either alphabet; the text is kept. */
-export const base64Of = (bytes: number): Scalar<string> =>
-  secretWhere(`base64 of ${bytes} bytes`, (t) => {
+export const base64Of = (bytes: number, isSecret = true): Scalar<string> =>
+  (isSecret ? secretWhere : textWhere)(`base64 of ${bytes} bytes`, (t) => {
     if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(t)) return false;
     return Buffer.from(t, "base64").length === bytes && t.length === 4 * Math.ceil(bytes / 3);
   });

@@ -128,7 +128,7 @@ describe("faults name the place, the value and what was expected", () => {
     [
       "a stable host name",
       messages(controlPlaneText().replace("auto: off", "auto: stable")),
-      [/^auto: must be off, found "stable"$/],
+      [/^auto: must be off, with the hostname.*found "stable"$/],
     ],
     [
       "a kind of later",

@@ -1,0 +1,122 @@
+// Files of Cluster, Role and Machine documents → topology, or every fault with file, line and column. `slipway apply` calls
+// it. A patch is read by the machine config's own table, so that a mistyped field is told at its line, before any machine
+// has been given it. Pure.
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
+import { DOCUMENTS, type DocumentKind, V1ALPHA1 } from "../contract/machine-config/fields.ts";
+import { nearest } from "../contract/machine-config/nearest.ts";
+import { type Path, visit, type Walk } from "../contract/machine-config/walk.ts";
+import { type Place, readYamlStream } from "../contract/machine-config/yaml-stream.ts";
+import { CLUSTER_DEFAULTS, type Cluster, type Machine, type Role } from "./topology.ts";
+import { crossFaults, type Entry } from "./topology-checks.ts";
+import { KINDS, type Kind } from "./topology-fields.ts";
+
+export type TopologyFile = { name: string; text: string };
+export type TopologyFault = Place & { file: string; path: string; message: string };
+export type Topology = { clusters: Cluster[]; roles: Role[]; machines: Machine[] };
+export type ParsedTopology = ({ kind: "topology" } & Topology) | { kind: "faults"; faults: TopologyFault[] };
+
+/**
+ * Reads all files together. Names may lead from one to another, or to what is `known` already.
+ * @param known names of clusters and roles that exist outside these files.
+ */
+export function parseTopology(
+  files: readonly TopologyFile[],
+  known: { clusters: readonly string[]; roles: readonly string[] } = { clusters: [], roles: [] },
+): ParsedTopology {
+  const faults: TopologyFault[] = [];
+  const entries: Entry[] = [];
+  for (const file of files) readFile(file, entries, faults);
+  faults.push(...crossFaults(entries, known));
+  if (faults.length > 0) return { kind: "faults", faults };
+  const pick = <T>(kind: Kind) => entries.filter((e) => e.kind === kind).map((e) => e.value as T);
+  return { kind: "topology", clusters: pick("Cluster"), roles: pick("Role"), machines: pick("Machine") };
+}
+
+/** `rack.yaml:12:5: spec.endpoint: must be …`, one a line. */
+export const formatTopologyFaults = (faults: readonly TopologyFault[]): string[] =>
+  faults.map((f) => `${f.file}:${f.line}:${f.column}: ${f.path === "" ? "" : `${f.path}: `}${f.message}`);
+
+function readFile(file: TopologyFile, entries: Entry[], faults: TopologyFault[]): void {
+  const stream = readYamlStream(file.text);
+  const walk: Walk = { faults: stream.faults.map((f) => ({ ...f, path: "" })), notes: [] };
+  for (const node of stream.documents) {
+    const entry = readDocument(walk, node);
+    const placeOf = (path: string): Place => stream.placeOf(offsetOf(node, path));
+    if (entry !== undefined) entries.push({ ...entry, file: file.name, placeOf });
+  }
+  const told = walk.faults.toSorted((a, b) => a.offset - b.offset);
+  faults.push(...told.map(({ offset, ...fault }) => ({ file: file.name, ...fault, ...stream.placeOf(offset) })));
+}
+
+/** Place of a field, or of the document where the field is absent. */
+function offsetOf(root: Node, path: string): number {
+  const keys = path.split(/[.[\]]+/).filter((p) => p !== "");
+  const node = isMap(root)
+    ? (root.getIn(
+        keys.map((k) => (/^\d+$/.test(k) ? Number(k) : k)),
+        true,
+      ) as Node)
+    : undefined;
+  return node?.range?.[0] ?? root.range?.[0] ?? 0;
+}
+
+function readDocument(walk: Walk, node: Node): { kind: Kind; value: Entry["value"] } | undefined {
+  const complain = (path: string, message: string): undefined => {
+    walk.faults.push({ path, offset: offsetOf(node, path), message });
+  };
+  if (!isMap(node)) return complain("", "must be a map (apiVersion, kind, metadata, spec)");
+  const word = node.get("kind");
+  if (!isKind(word)) {
+    const best = typeof word === "string" ? nearest(word, Object.keys(KINDS)) : undefined;
+    const shown = typeof word === "string" ? JSON.stringify(word.slice(0, 64)) : "nothing";
+    const hint = best === undefined ? "" : `; did you mean ${best}?`;
+    return complain("kind", `must be Cluster, Role or Machine, found ${shown}${hint}`);
+  }
+  const before = walk.faults.length;
+  const file = visit(walk, KINDS[word], node, []) as { metadata?: { name?: string }; spec?: Record<string, unknown> };
+  if (node.get("apiVersion") === undefined) complain("apiVersion", "must be slipway.dev/v1alpha1, found nothing");
+  if (file.metadata?.name === undefined && walk.faults.length === before) complain("metadata.name", "must be given");
+  const patches = readPatches(walk, node);
+  if (walk.faults.length > before) return undefined;
+  return { kind: word, value: documentValue(word, file.metadata!.name!, file.spec ?? {}, patches) };
+}
+
+const isKind = (word: unknown): word is Kind => typeof word === "string" && Object.hasOwn(KINDS, word);
+
+function documentValue(
+  kind: Kind,
+  name: string,
+  spec: Record<string, unknown>,
+  patches: Role["patches"],
+): Entry["value"] {
+  if (kind === "Cluster") return { ...CLUSTER_DEFAULTS, ...spec, name } as Cluster;
+  if (kind === "Role") return { leastGrade: "open", ...spec, name, patches } as unknown as Role;
+  return { macs: [], ...spec, name, patches } as unknown as Machine;
+}
+
+/** Each patch as plain data; one that deletes is judged when it has been merged, because `$patch` is no field. */
+function readPatches(walk: Walk, document: YAMLMap): Role["patches"] {
+  const list = document.getIn(["spec", "patches"], true);
+  if (!isSeq(list)) return [];
+  return list.items.flatMap((item, i) => {
+    if (!isMap(item)) return [];
+    const kind = item.get("kind");
+    const path: Path = ["spec", "patches", i];
+    const shape = kind === undefined ? V1ALPHA1 : DOCUMENTS[kind as DocumentKind];
+    if (shape === undefined) {
+      const known = Object.keys(DOCUMENTS).join(", ");
+      walk.faults.push({
+        path: `spec.patches[${i}].kind`,
+        offset: item.range?.[0] ?? 0,
+        message: `no such document; without kind it is the v1alpha1 one, known beside it: ${known}`,
+      });
+    } else if (!deletes(item)) visit(walk, shape, item, path);
+    return [item.toJSON() as Role["patches"][number]];
+  });
+}
+
+function deletes(node: unknown): boolean {
+  if (isSeq(node)) return node.items.some(deletes);
+  if (!isMap(node)) return false;
+  return node.items.some((pair) => (isScalar(pair.key) && pair.key.value === "$patch") || deletes(pair.value));
+}
