@@ -55,6 +55,12 @@ export const EVENTS = {
     say: (d) => `took the other server's offer (${d.server})`,
   },
   "dhcp-pool-full": { phase: "server", level: "alarm", say: (d) => `got no address: the pool ${d.pool} is full` },
+  "dhcp-overload": {
+    phase: "server",
+    level: "alarm",
+    say: (d) =>
+      `${d.interface}: more DHCP requests come than can be answered in time; ${d.dropped} were dropped in the first second`,
+  },
   "dhcp-reservation-unusable": {
     phase: "server",
     level: "warning",

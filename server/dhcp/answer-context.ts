@@ -38,9 +38,12 @@ export type AnswerContext = {
   macAt: (ip: Ipv4) => Mac | undefined;
 };
 
-/** Datagrams since the start. `limited`: over 20 a second; `unsaved`: the disk failed; `failed`: an answer could not be sent. */
+/**
+ * Datagrams since the start. `limited`: over 20 a second; `unsaved`: the disk failed; `failed`: an answer could not be
+ * sent; `dropped`: too late to be answered in time; `repeated`: the client had asked again before it was its turn.
+ */
 export type Counters = Record<
-  "received" | "answered" | "ignored" | "malformed" | "limited" | "unsaved" | "failed",
+  "received" | "answered" | "ignored" | "malformed" | "limited" | "unsaved" | "failed" | "dropped" | "repeated",
   number
 >;
 

@@ -10,6 +10,7 @@ import { type ArpSocket, openArpSocket } from "./arp-socket.ts";
 import type { ModeState } from "./mode.ts";
 import { type PoolStatus, poolStatus } from "./pool-status.ts";
 import { answerDatagram } from "./run-answer.ts";
+import { type Arrivals, runArrivals } from "./run-arrivals.ts";
 import { runMode } from "./run-mode.ts";
 import { type DhcpInterfaceSettings, servedSubnets } from "./served-subnets.ts";
 import { type DhcpSocket, type DhcpSocketProvider, openServerSocket } from "./socket.ts";
@@ -47,11 +48,14 @@ export type InterfaceRunner = {
 };
 
 type Usable = ServedInterface & { address: Ipv4 };
-type Open = { live: LiveInterface; sockets: DhcpSocket[] };
+type Open = { live: LiveInterface; sockets: DhcpSocket[]; arrivals: Arrivals };
 
 export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSettings): InterfaceRunner {
   const { name } = settings;
-  const counters: Counters = { received: 0, answered: 0, ignored: 0, malformed: 0, limited: 0, unsaved: 0, failed: 0 };
+  const counters: Counters = {
+    ...{ received: 0, answered: 0, ignored: 0, malformed: 0, limited: 0, unsaved: 0, failed: 0 },
+    ...{ dropped: 0, repeated: 0 },
+  };
   let open: Open | undefined;
   /** Undefined until the first look; then why the interface cannot be served, or "" when it can. */
   let trouble: string | undefined;
@@ -62,6 +66,7 @@ export function runInterface(ctx: InterfaceContext, settings: DhcpInterfaceSetti
     if (!open) return;
     open.live.mode.close();
     open.live.arp?.close();
+    open.arrivals.close();
     for (const socket of open.sockets) socket.close();
     open = undefined;
   };
@@ -129,6 +134,12 @@ async function openInterface(
   }
   const { dhcp, force, gateway } = settings;
   let live: LiveInterface | undefined;
+  const arrivals = runArrivals({
+    ...{ interfaceName: at.name, counters, log: ctx.log, record: ctx.record },
+    answer: async (arrival) => {
+      if (live) await answerDatagram(ctx, live, arrival);
+    },
+  });
   const openPort = async (port: 67 | 4011) => {
     const socket: DhcpSocket = await openServerSocket({
       interfaceName: at.name,
@@ -136,7 +147,7 @@ async function openInterface(
       port,
       provider: ctx.provider,
       heard: (bytes, from, isUnicast) => {
-        if (live) void answerDatagram(ctx, live, { bytes, from, port, isUnicast: isUnicast || port === 4011, socket });
+        arrivals.heard({ bytes, from, port, isUnicast: isUnicast || port === 4011, socket });
       },
       failed: (cause) => ctx.log.warn(`${at.name}: the socket on port ${port} failed`, { err: cause }),
     });
@@ -145,6 +156,7 @@ async function openInterface(
   const tries = await Promise.allSettled([openPort(67), openPort(4011)]);
   const faults = tries.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   if (faults.length > 0) {
+    arrivals.close();
     for (const socket of sockets) socket.close();
     arp?.close();
     throw new AggregateError(faults);
@@ -152,7 +164,7 @@ async function openInterface(
   const modeSettings = { dhcp: dhcp as Exclude<typeof dhcp, "off">, force };
   const mode = runMode({ ...ctx, at, settings: modeSettings, gateway, arp });
   live = { at, settings, subnets, mode, arp, counters, probes: new Map() };
-  return { live, sockets };
+  return { live, sockets, arrivals };
 }
 
 /** Without the right to ask by ARP the rest still works: said once, served on. */

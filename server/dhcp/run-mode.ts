@@ -78,6 +78,8 @@ export function runMode(deps: ModeRunnerDeps): ModeRunner {
     if (state) step(stepMode(state, { kind: "foreign", now: Date.now(), foreign: { server } }));
   };
   const overhear = (bytes: Uint8Array, from: { address: string }) => {
+    // Our own answers come back by loopback, each of them under load.
+    if (deps.ownIps().includes(from.address)) return;
     try {
       const server = foreignServerOf(decodePacket(bytes), from.address, deps.ownIps());
       if (server !== undefined) heardForeign(server);

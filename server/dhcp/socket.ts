@@ -163,7 +163,8 @@ function setShared(fd: number, isShared: boolean): void {
 }
 
 async function adopt(fd: number, wish: SocketWish, { heard, failed }: Hearing): Promise<DhcpSocket> {
-  const socket = createSocket("udp4");
+  // Only addresses are ever sent to; the default asks the resolver's machinery for each, a turn of the event loop later.
+  const socket = createSocket({ type: "udp4", lookup: (ip, _options, done) => done(null, ip, 4) });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
     socket.bind({ fd }, () => {
