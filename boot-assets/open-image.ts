@@ -25,31 +25,45 @@ export class OpenImage {
   readonly #options: AssetsOptions;
   readonly #cache: ImageCache;
   readonly #key: string;
+  /** The time of change (ctime), which nobody can set back as they can mtime. Another one only means: hash it again. */
+  #changedNs: bigint;
   /** Single flight: all who need the verdict, or the copy, wait for the same reading. */
   #checking: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
   #users = 0;
   #isClosing = false;
 
-  private constructor(found: FoundImage, handle: FileHandle, options: AssetsOptions, cache: ImageCache) {
+  private constructor(
+    found: FoundImage,
+    handle: FileHandle,
+    changedNs: bigint,
+    options: AssetsOptions,
+    cache: ImageCache,
+  ) {
     this.found = found;
     this.#handle = handle;
     this.#options = options;
     this.#cache = cache;
     this.#key = `${found.manifestSha256} ${found.identity}`;
+    this.#changedNs = changedNs;
   }
 
   /** Opens the file and recalls whether these very bytes were verified before. */
   static async open(found: FoundImage, options: AssetsOptions, cache: ImageCache): Promise<OpenImage> {
-    const image = new OpenImage(found, await open(found.path), options, cache);
+    const handle = await open(found.path);
+    const { ctimeNs } = await handle.stat({ bigint: true });
+    const image = new OpenImage(found, handle, ctimeNs, options, cache);
     const mark = await options.marks.read(image.#markName).catch(() => undefined);
-    if (mark === image.#key && (await image.#hasItsIdentity())) image.state = "verified";
+    if (mark === image.#markValue && (await image.#hasItsIdentity())) image.state = "verified";
     return image;
   }
 
   /** Hashes the file unless it is known to be whole. @throws ASSET_DAMAGED, also on every later call. */
   async assertWhole(): Promise<void> {
-    if (!(await this.#hasItsIdentity())) this.#condemn("it was changed in place after it was opened");
+    const stats = await this.#handle.stat({ bigint: true });
+    if (identityOf(stats) !== this.found.identity) this.#condemn("it was changed in place after it was opened");
+    else if (stats.ctimeNs !== this.#changedNs && this.state === "verified") this.state = "unverified";
+    this.#changedNs = stats.ctimeNs;
     if (this.state === "unverified") {
       this.#checking ??= this.#check().finally(() => {
         this.#checking = undefined;
@@ -87,6 +101,11 @@ export class OpenImage {
     if (this.#users === 0) await this.#handle.close();
   }
 
+  /** What a verification is noted as. */
+  get #markValue(): string {
+    return `${this.#key} ${this.#changedNs}`;
+  }
+
   get #markName(): string {
     return `asset:${relative(this.#options.dir, this.found.path)}`;
   }
@@ -106,7 +125,7 @@ export class OpenImage {
       bytes: manifest.uki.bytes,
       ms: Math.round(performance.now() - startedAt),
     });
-    await this.#options.marks.write(this.#markName, this.#key).catch((cause) => {
+    await this.#options.marks.write(this.#markName, this.#markValue).catch((cause) => {
       this.#options.log.warn(`${path} was verified, but that could not be noted; the next start hashes it again.`, {
         cause,
       });

@@ -27,8 +27,13 @@ export type SignatureCheck = ((manifest: Uint8Array, signature: Uint8Array) => b
 /** Reads every `images/<name>/manifest.json`. A folder without one is not an image yet and no fault. */
 export async function readImages(dir: string, isSigned: SignatureCheck): Promise<Findings<FoundImage>> {
   const findings: Findings<FoundImage> = { found: [], faults: [] };
-  for (const name of await namesIn(join(dir, "images"))) {
-    const folder = join(dir, "images", name);
+  const images = join(dir, "images");
+  const names = await namesIn(images).catch((cause) => {
+    findings.faults.push({ file: images, error: asFault(cause, images) });
+    return [];
+  });
+  for (const name of names) {
+    const folder = join(images, name);
     try {
       const image = await readImage(folder, isSigned);
       if (image !== undefined) findings.found.push(image);
@@ -129,7 +134,14 @@ function undefinedIfAbsent(cause: unknown): undefined {
   if (!isAbsence(cause)) throw cause;
 }
 
-const asFault = (cause: unknown, file: string): SlipwayError =>
-  cause instanceof SlipwayError
-    ? cause
-    : new SlipwayError("ASSET_DAMAGED", `${file} cannot be read: ${(cause as Error).message}`, { cause });
+/** What keeps a file from being used, in words; a file of another user is no damage. */
+export function asFault(cause: unknown, file: string): SlipwayError {
+  if (cause instanceof SlipwayError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "EACCES" || code === "EPERM")
+    return new SlipwayError("NO_PERMISSION", `${file} may not be read by the user that the appliance runs as`, {
+      cause,
+      remedy: "Give dataDir/assets to that user (`chown -R`), or let everybody read it (`chmod -R a+rX`).",
+    });
+  return new SlipwayError("ASSET_DAMAGED", `${file} cannot be read: ${message}`, { cause });
+}

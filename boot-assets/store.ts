@@ -1,6 +1,6 @@
 // The only reader of the asset directory while the appliance runs: which images and loaders there are, whether they are
 // what their manifests say, and their bytes. Called by server/main.ts (open), server/http and, for loaders, server/tftp.
-// No byte of a file leaves before the file was hashed: a mark of an earlier hashing with the same size, time and inode
+// No byte of a file leaves before the file was hashed: a mark of an earlier hashing with the same size, times and inode
 // makes the start warm-fast; else it is hashed in the background, and in any case before its first byte.
 
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { type ImageWish, pickImage } from "./catalog.ts";
 import type { Manifest } from "./manifest.ts";
 import { type ImageCache, OpenImage } from "./open-image.ts";
 import {
+  asFault,
   type Fault,
   type Findings,
   type FoundImage,
@@ -188,17 +189,18 @@ class Store implements AssetStore {
 
   async #scan(): Promise<void> {
     const images = await readImages(this.#options.dir, this.#options.isSigned);
-    await this.#takeOver(images.found);
+    const unopened = await this.#takeOver(images.found);
     const told = new Set([...this.#imageFaults, ...this.#loaders.faults].map(textOf));
-    this.#imageFaults = images.faults;
+    this.#imageFaults = [...images.faults, ...unopened];
     await this.#readLoadersIfChanged();
     for (const fault of [...this.#imageFaults, ...this.#loaders.faults])
       if (!told.has(textOf(fault))) this.#tell(fault);
     this.#hashing = this.#hashing.then(() => this.#hashInTurn());
   }
 
-  /** Opens what is new, sets aside what is gone, closes what was set aside long ago. */
-  async #takeOver(found: readonly FoundImage[]): Promise<void> {
+  /** Opens what is new, sets aside what is gone, closes what was set aside long ago. @returns what could not be opened. */
+  async #takeOver(found: readonly FoundImage[]): Promise<Fault[]> {
+    const faults: Fault[] = [];
     for (const [id, image] of this.#images) {
       if (found.some((one) => isSame(one, image.found))) continue;
       this.#images.delete(id);
@@ -207,13 +209,18 @@ class Store implements AssetStore {
     }
     for (const one of found) {
       if (this.#images.has(one.manifest.id)) continue;
-      this.#images.set(one.manifest.id, await OpenImage.open(one, this.#options, this.#cache));
+      try {
+        this.#images.set(one.manifest.id, await OpenImage.open(one, this.#options, this.#cache));
+      } catch (cause) {
+        faults.push({ file: one.path, error: asFault(cause, one.path) });
+      }
     }
     for (const [id, { image, atMs }] of this.#replaced) {
       if (Date.now() - atMs < KEEP_REPLACED_MS && !this.#images.has(id)) continue;
       this.#replaced.delete(id);
       await image.close();
     }
+    return faults;
   }
 
   async #readLoadersIfChanged(): Promise<void> {

@@ -23,6 +23,8 @@ const ROWS: Record<string, Row> = {
   EDQUOT: FULL,
   SQLITE_CORRUPT: { code: "DATABASE_DAMAGED", say: (path) => `${path} is damaged` },
   SQLITE_NOTADB: { code: "DATABASE_DAMAGED", say: (path) => `${path} is not an SQLite database` },
+  // The first page of shared memory beside a WAL finds no room; SQLite has no better word for it.
+  SQLITE_IOERR_SHMSIZE: FULL,
   SQLITE_IOERR: FAILING,
   EIO: FAILING,
   SQLITE_READONLY: READ_ONLY,

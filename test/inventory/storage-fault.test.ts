@@ -8,6 +8,7 @@ const CODES = [
   { code: "ENOSPC", becomes: "DISK_FULL", says: /file system is full/ },
   { code: "SQLITE_CORRUPT_INDEX", becomes: "DATABASE_DAMAGED", says: /is damaged/ },
   { code: "SQLITE_NOTADB", becomes: "DATABASE_DAMAGED", says: /no?t an SQLite database/ },
+  { code: "SQLITE_IOERR_SHMSIZE", becomes: "DISK_FULL", says: /file system is full/ },
   { code: "SQLITE_IOERR_FSYNC", becomes: "DISK_FAILED", says: /input\/output error/ },
   { code: "EIO", becomes: "DISK_FAILED", says: /input\/output error/ },
   { code: "SQLITE_READONLY_DBMOVED", becomes: "NO_PERMISSION", says: /read-only/ },

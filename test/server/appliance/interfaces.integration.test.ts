@@ -71,7 +71,7 @@ function writeLoader(bytes: number): number {
 test("a cable that is pulled and put back: one alarm, and a running download goes on", async () => {
   rig = await openApplianceRig();
   // Far more than the sockets' buffers hold, or a server that closes would not be noticed.
-  const bytes = writeLoader(12_000_000);
+  const bytes = writeLoader(40_000_000);
   const running = await rig.start();
   const machine = rig.lab.namespace("machine");
   rig.lab.link(machine, "eth0", rig.lan);
@@ -81,7 +81,7 @@ test("a cable that is pulled and put back: one alarm, and a running download goe
       "curl",
       "-s",
       "--limit-rate",
-      "1500k",
+      "4000k",
       "--max-time",
       "60",
       "-o",
@@ -97,6 +97,8 @@ test("a cable that is pulled and put back: one alarm, and a running download goe
   );
   rig.lab.setLink(rig.lan.ns, "port0", "down");
   await running.waitFor(/eth0 has no carrier, so no machine/, START_MS);
+  // Every part that looks once a second has looked by then.
+  await new Promise((wake) => setTimeout(wake, 1500));
   rig.lab.setLink(rig.lan.ns, "port0", "up");
   await running.waitFor(/eth0 is usable again/, START_MS);
   expect(await curl.ended(60_000)).toBe(0);
