@@ -16,8 +16,6 @@ export function auditHash(previous: string, entry: Omit<AuditEntry, "hash">): st
     .digest("hex");
 }
 
-export type AuditQueries = ReturnType<typeof auditQueries>;
-
 export function auditQueries(db: Database) {
   const last = db.prepare<[], { seq: number; hash: string }>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
   const given = db.prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'audit'");

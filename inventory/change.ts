@@ -20,7 +20,7 @@ const PLAIN = [
   "keyFingerprint",
   "pairingCode",
 ] as const satisfies readonly (keyof MachineChange & keyof Machine)[];
-/** Said as "changed" without the value: the pairing code is for the machine's own screen. */
+/** Said as "changed" without the value: the `enrolled` event beside it shows the code. */
 const UNSPOKEN: ReadonlySet<string> = new Set(["pairingCode"]);
 
 export type ChangedMachine = { before: Machine; after: Machine; what: string[]; isApproval: boolean };

@@ -7,8 +7,8 @@ import type { StoreLog } from "./store-log.ts";
 const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
 
 /**
- * Makes `dataDir` (0711) or tightens it. The group of `adminGroup` must pass through it to admin.sock, so it is not 0700;
- * nobody else can list it, and each file in it is 0600.
+ * Makes `dataDir` (0711), or takes others' right to write from one that is there. The group of `adminGroup` must pass through
+ * it to admin.sock, so it is not 0700; what is secret in it is 0600 by itself.
  * @throws NO_PERMISSION when it cannot be made, or when everybody may write into it: then it is no place for secrets,
  *   and it may be `/tmp`, whose mode is not ours to change.
  */
