@@ -21,7 +21,6 @@ export const PACKAGES = {
     udhcpc: "a DHCP client that is not ours",
     "isc-dhcp-client": "a DHCP client that is not ours",
     "isc-dhcp-relay": "a DHCP relay that is not ours",
-    "isc-dhcp-relay": "a DHCP relay that is not ours",
     "tftp-hpa": "a TFTP client that is not ours",
     atftp: "a TFTP client with RFC 2347 options that is not ours",
     curl: "an HTTP and TFTP client that is not ours",
