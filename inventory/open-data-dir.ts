@@ -1,10 +1,18 @@
 // The directory that holds all that the appliance knows. Called by store.ts before anything in it is opened.
 import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { SlipwayError } from "../server/contract/errors.ts";
 import { storageFault } from "./storage-fault.ts";
 import type { StoreLog } from "./store-log.ts";
 
 const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
+
+/** Makes the directory and those above it that are missing. Modes are set apart: a umask of 077 would turn them into 0700. */
+function makeWay(dataDir: string): void {
+  const first = mkdirSync(dataDir, { recursive: true });
+  if (first === undefined) return;
+  for (let dir = resolve(dataDir); dir.length >= first.length; dir = dirname(dir)) chmodSync(dir, 0o711);
+}
 
 /**
  * Makes `dataDir` (0711), or takes others' right to write from one that is there. The group of `adminGroup` must pass through
@@ -14,8 +22,7 @@ const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, 
  */
 export function openDataDir(dataDir: string, log: StoreLog): void {
   try {
-    // Set apart from mkdir, which a umask of 077 would turn into 0700.
-    if (mkdirSync(dataDir, { recursive: true }) !== undefined) chmodSync(dataDir, 0o711);
+    makeWay(dataDir);
     const { mode } = statSync(dataDir);
     if ((mode & 0o002) !== 0) {
       throw new SlipwayError(

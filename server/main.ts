@@ -16,6 +16,8 @@ export type ServeOptions = { configFile?: string; interfaces?: readonly string[]
  * @throws SlipwayError, or an AggregateError with every fault that keeps it from starting; nothing is left open.
  */
 export async function serve(options: ServeOptions): Promise<void> {
+  // Before anything is made: between its making and its chmod, admin.sock would be open to all under a umask of 000.
+  process.umask(0o077);
   const stop = stopSignal();
   const config = readConfig({ file: options.configFile, interfaceNames: options.interfaces ?? [] });
   const output = openOutput();

@@ -1,7 +1,18 @@
 // ./slipway as a program: the launcher, exit codes, closed pipes, Ctrl-C, a socket that is not ours.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -165,4 +176,16 @@ test("events --follow goes on through a restart of the appliance, and Ctrl-C end
   expect([code, signal]).toEqual([null, "SIGINT"]);
   expect(err.trim().split("\n")).toHaveLength(1);
   await next.close();
+});
+
+test("serve makes its files for itself alone, whatever the umask is: the admin socket is never open to others", async () => {
+  writeFileSync(join(dir, "slipway.yaml"), `dataDir: ${dir}/data\nidentity: ${dir}/identity.age\n`);
+  const child = spawn("sh", ["-c", `umask 000; exec ${SLIPWAY} serve`], { env: env(), cwd: dir, stdio: "ignore" });
+  children.push(child);
+  const socket = join(dir, "data/admin.sock");
+  await expect.poll(() => existsSync(socket), { timeout: 15_000 }).toBe(true);
+  expect(readFileSync(`/proc/${child.pid}/status`, "utf8")).toMatch(/^Umask:\t0077$/m);
+  expect((statSync(socket).mode & 0o777).toString(8)).toBe("660");
+  child.kill("SIGTERM");
+  await once(child, "exit");
 });
