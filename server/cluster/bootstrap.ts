@@ -1,7 +1,7 @@
 // Who starts a cluster's etcd, exactly once. Two first members would be two clusters that both look whole, so the choice is
 // written down before the node is told, and doubt stops everything until it is over. The appliance calls decideBootstrap
 // whenever something about a control plane changes, does the one thing that it says, writes it down, and calls again.
-// docs/cluster.md tells people what the states mean. Pure.
+// Reason and remedy are what people read in `slipway cluster status`. Pure.
 
 /** What is written down about a cluster's first member. Times in milliseconds since 1970. */
 export type BootstrapRecord =

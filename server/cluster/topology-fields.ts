@@ -1,5 +1,5 @@
-// The fields of Cluster, Role and Machine documents, one row each. topology-document.ts reads by them; docs/cluster.md and
-// docs/machine-config.md describe them. Pure.
+// The fields of Cluster, Role and Machine documents, one row each. topology-document.ts reads by them;
+// docs/machine-config.md describes what a patch may say. Pure.
 import { parseMac } from "../../inventory/address.ts";
 import { BOOT_CHOICES } from "../../inventory/machine.ts";
 import { done, type Fields, list, object, type Scalar, whole } from "../contract/machine-config/shape.ts";

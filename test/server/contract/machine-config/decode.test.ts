@@ -265,7 +265,7 @@ test("cut and changed configs never make it throw", () => {
     "\0",
     "é",
   ];
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 100; i++) {
     const at = next(text.length);
     const broken = `${text.slice(0, at)}${pieces[next(pieces.length)]}${text.slice(at + next(3))}`;
     const decoded = decodeMachineConfig(next(2) === 0 ? broken : broken.slice(0, next(broken.length)));
