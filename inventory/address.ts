@@ -33,12 +33,22 @@ export function parseIpv4(text: string): Ipv4 | undefined {
 
 /** Dotted quad → unsigned 32-bit number. The text must come from {@link parseIpv4}. */
 export function ipv4ToNumber(ip: Ipv4): number {
-  return ip.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  // By hand: DHCP does it a dozen times per packet.
+  let [number, part] = [0, 0];
+  for (let i = 0; i < ip.length; i++) {
+    const digit = ip.charCodeAt(i) - 48;
+    if (digit >= 0) part = part * 10 + digit;
+    else {
+      number = number * 256 + part;
+      part = 0;
+    }
+  }
+  return number * 256 + part;
 }
 
 /** Unsigned 32-bit number → dotted quad. */
 export function numberToIpv4(value: number): Ipv4 {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
+  return `${(value >>> 24) & 255}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
 export type Network = { cidr: Cidr; first: number; last: number; prefix: number; netmask: Ipv4; broadcast: Ipv4 };

@@ -12,6 +12,7 @@ import type { LeaseBook } from "./leases.ts";
 import type { DhcpPacket } from "./packet.ts";
 import type { ProbedAddresses } from "./probed-addresses.ts";
 import type { LogSample, RateLimit } from "./rate-limit.ts";
+import type { RepeatedEvents } from "./repeated-events.ts";
 import type { ModeRunner } from "./run-mode.ts";
 import type { DhcpInterfaceSettings } from "./served-subnets.ts";
 import type { DhcpSocket } from "./socket.ts";
@@ -31,6 +32,7 @@ export type AnswerContext = {
   record: RecordEvent;
   limit: RateLimit;
   sample: LogSample;
+  repeated: RepeatedEvents;
   probed: ProbedAddresses;
   /** Whether the last save failed: one alarm per outage. */
   disk: { isFailing: boolean };

@@ -61,7 +61,7 @@ async function answerRequest(
   // First the machine, then its events: one commit writes them in this order.
   sightClient(ctx, live, asked);
   const decision = await settleDecision(ctx, live, asked);
-  for (const event of decision.events) ctx.record(event);
+  for (const event of decision.events) if (ctx.repeated.isNews(event, performance.now())) ctx.record(event);
   if (decision.leases.length > 0 && !(await saveLeases(ctx, live, decision.leases))) return;
   if (decision.kind === "ignore") {
     live.counters.ignored++;

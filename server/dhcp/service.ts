@@ -10,6 +10,7 @@ import { LeaseBook } from "./leases.ts";
 import { ProbedAddresses } from "./probed-addresses.ts";
 import { LogSample, RateLimit } from "./rate-limit.ts";
 import { arpOf } from "./read-neighbours.ts";
+import { RepeatedEvents } from "./repeated-events.ts";
 import { type InterfaceRunner, type InterfaceStatus, runInterface } from "./run-interface.ts";
 import type { DhcpInterfaceSettings } from "./served-subnets.ts";
 import { type DhcpSocketProvider, defaultProvider } from "./socket.ts";
@@ -67,6 +68,7 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
     macAt: (ip: Ipv4) => findHolder(book, networks, ip) ?? arpOf(ip),
     limit: new RateLimit(),
     sample: new LogSample(),
+    repeated: new RepeatedEvents(),
     probed: new ProbedAddresses(),
     disk: { isFailing: false },
     provider: deps.provider ?? defaultProvider(),
