@@ -29,7 +29,7 @@ export function runAsRoot(why, command, args, options = {}) {
   if (!sudoWorks()) {
     throw new SetupError(
       `root is needed ${why}, and sudo is not usable here`,
-      `As root, run: ${line.slice("sudo ".length)}`,
+      `Run the same command again as root, or only this step: ${line.slice("sudo ".length)}`,
     );
   }
   say(`root is needed ${why}; running: ${line}`);

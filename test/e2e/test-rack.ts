@@ -1,16 +1,6 @@
 // A rack for a test: the lab's own, with a dataDir and an identity that last as long as the test, and ways to wait for what
 // a machine does. The OS images are those that the set-up built, signed here by the test's own owner key.
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventKind } from "../../inventory/event.ts";
@@ -19,6 +9,7 @@ import { SlipwayError } from "../../server/contract/errors.ts";
 import type { EventView, MachineView } from "../../server/rest/schema.ts";
 import { openSecrets } from "../../server/secrets/store.ts";
 import { buildRack, type Rack, type RackSettings } from "../lab/rack.ts";
+import { openScratchFolder } from "../lab/scratch-folder.ts";
 import type { Vm } from "../lab/vm.ts";
 
 const BUILT_ASSETS = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "data", "assets");
@@ -56,9 +47,7 @@ async function lendAssets(dataDir: string, identityPath: string): Promise<void> 
 
 /** Opens a rack; `close()` ends everything and removes its files. */
 export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strangers">): Promise<TestRack> {
-  const scratch = mkdtempSync(join(tmpdir(), "slipway-e2e-"));
-  const removeScratch = () => rmSync(scratch, { recursive: true, force: true });
-  process.on("exit", removeScratch);
+  const { path: scratch, remove: removeScratch } = openScratchFolder();
   const dataDir = join(scratch, "data");
   const identity = join(scratch, "identity.age");
   mkdirSync(dataDir);
@@ -103,7 +92,6 @@ export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strang
     close: async () => {
       await rack.close();
       removeScratch();
-      process.removeListener("exit", removeScratch);
     },
   };
 }

@@ -1,10 +1,10 @@
 // A lab machine's disk that says so when a machine boots from it: a boot sector for BIOS and an EFI program for UEFI,
 // both printing one line on the console. "Went on to its disk" is then something that a test can read. Called by tests.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { efiProgram } from "./efi-program.ts";
+import { openScratchFolder } from "./scratch-folder.ts";
 
 /** What the machine's console shows when its disk was booted. */
 export const DISK_SAYS = "slipway-lab: this machine boots from its disk";
@@ -31,7 +31,7 @@ function bootCode(message: string): Buffer {
  * Needs mtools.
  */
 export function makeTalkingDisk(file: string): void {
-  const scratch = mkdtempSync(join(tmpdir(), "slipway-disk-"));
+  const { path: scratch, remove } = openScratchFolder();
   try {
     writeFileSync(file, Buffer.alloc(16 << 20));
     const mtools = (...args: string[]) => execFileSync(args[0]!, args.slice(1), { stdio: "pipe" });
@@ -63,6 +63,6 @@ export function makeTalkingDisk(file: string): void {
       mtools("mcopy", "-i", file, join(scratch, name), `::/EFI/BOOT/${name}`);
     }
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    remove();
   }
 }

@@ -74,6 +74,7 @@ export function qemuCommand(vm: VmSettings, files: VmFiles): string[] {
     row.program,
     // Hardware virtualisation is never assumed: a /dev/kvm that exists may still be unable to run firmware.
     ...["-accel", "tcg", ...row.machine, "-smp", "1", "-m", String(vm.memoryMiB ?? 2048)],
+    ...identityArguments(vm.mac),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", `file:${files.consoleFile}`],
     ...["-qmp", `unix:${files.controlSocket},server=on,wait=off`],
     ...(row.flash ? flashArguments(row.flash.code, files.varsFile) : []),
@@ -85,6 +86,13 @@ export function qemuCommand(vm: VmSettings, files: VmFiles): string[] {
     ...(vm.clock ? ["-rtc", `base=${vm.clock}`] : []),
     ...row.extra,
   ];
+}
+
+/** What a maker writes into a machine: the same at every power-on of the same MAC. */
+function identityArguments(mac: string): string[] {
+  const hex = mac.replaceAll(":", "");
+  const smbios = `type=1,manufacturer=Slipway,product=Lab machine,serial=LAB-${hex.toUpperCase()}`;
+  return ["-uuid", `5e1f0a7e-51ab-4c0d-8a3e-${hex}`, "-smbios", smbios];
 }
 
 const flashArguments = (code: string, vars: string) => [

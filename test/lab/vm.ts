@@ -1,12 +1,12 @@
 // A virtual machine as a value: real firmware under QEMU, its console readable, its power in our hands. Called by rack.ts
 // and by tests. It ends with its lab at the latest, and takes its files with it.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { Bridge, Lab } from "./namespace.ts";
 import { FIRMWARES, qemuCommand, type VmSettings } from "./qemu-arguments.ts";
 import { sendControl } from "./qemu-control.ts";
+import { openScratchFolder } from "./scratch-folder.ts";
 
 export type Vm = {
   readonly mac: string;
@@ -50,9 +50,7 @@ const lastLines = (text: string, count: number) =>
  * @throws COMMAND_FAILED with QEMU's own words when it does not start.
  */
 export async function startVm(lab: Lab, bridge: Bridge, settings: VmSettings): Promise<Vm> {
-  const dir = mkdtempSync(join(tmpdir(), "slipway-vm-"));
-  const removeFiles = () => rmSync(dir, { recursive: true, force: true });
-  process.on("exit", removeFiles);
+  const { path: dir, remove: removeFiles } = openScratchFolder();
   const files = {
     consoleFile: join(dir, "console"),
     varsFile: join(dir, "vars"),
@@ -103,7 +101,6 @@ export async function startVm(lab: Lab, bridge: Bridge, settings: VmSettings): P
       await qemu.stop();
       kept = read();
       removeFiles();
-      process.removeListener("exit", removeFiles);
     },
     isOn: () => on,
   };

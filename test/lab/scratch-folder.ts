@@ -1,0 +1,28 @@
+// Folders for what a lab or a test writes: gone when they are closed, when the process ends, and, after a process that was
+// killed hard, when the next one opens its own.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MARK = "slipway-lab-";
+
+/** Removes the folders of processes that are no more. A reused pid keeps a folder a little longer, and does no harm. */
+function removeStale(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = new RegExp(`^${MARK}(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+/** Makes a folder; `remove` may be called twice. */
+export function openScratchFolder(): { path: string; remove(): void } {
+  removeStale();
+  const path = mkdtempSync(join(tmpdir(), `${MARK}${process.pid}-`));
+  const remove = () => {
+    rmSync(path, { recursive: true, force: true });
+    process.removeListener("exit", remove);
+  };
+  process.on("exit", remove);
+  return { path, remove };
+}
