@@ -79,6 +79,10 @@ function whyNot(selector: DiskSelector, disk: DiskFacts): string | undefined {
   return undefined;
 }
 
+/** A selector that says nothing (`{}`, as every rendered config has it) leaves the choice to the node's own rule. */
+export const hasConditions = (selector: DiskSelector | undefined): selector is DiskSelector =>
+  selector !== undefined && Object.values(selector).some((condition) => condition !== undefined);
+
 /** Every disk with the first condition that it fails, in the order given. A selector without conditions means them all. */
 export function matchDisks(selector: DiskSelector, disks: readonly DiskFacts[]): DiskMatch[] {
   return disks.map((disk) => {

@@ -23,6 +23,8 @@ export type Path = readonly (string | number)[];
 export type PathFault = { path: string; offset: number; message: string };
 /** A field that is accepted and not in force as written. */
 export type PathNote = PathFault & { class: Exclude<Class, "done" | "refused"> };
+/** Looking for a likely word costs a little; thousands of strange keys are told without. */
+const MAX_HINTS = 100;
 export type Walk = { faults: PathFault[]; notes: PathNote[] };
 
 /** `["machine", "network", "interfaces", 0]` → `machine.network.interfaces[0]`; names with a dot stand in brackets. */
@@ -112,7 +114,8 @@ function visitObject(walk: Walk, shape: ObjectOf<Fields>, node: Node, path: Path
   for (const [key, pair] of pairsOf(walk, node, path, shape)) {
     const field = Object.hasOwn(shape.fields, key) ? shape.fields[key] : undefined;
     if (field === undefined) {
-      complain(walk, [...path, key], pair.key as Node, `no such field${suggestion(key, shape.fields)}`);
+      const hint = walk.faults.length < MAX_HINTS ? suggestion(key, shape.fields) : "";
+      complain(walk, [...path, key], pair.key as Node, `no such field${hint}`);
       continue;
     }
     const value = visitField(walk, field, pair, [...path, key]);

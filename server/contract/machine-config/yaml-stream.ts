@@ -12,12 +12,14 @@ export type YamlStream = {
   placeOf: (offset: number) => Place;
 };
 
-/** A generated config with all its comments has 40 kB; 0.9 MB took the parser 1.9 s (measured). */
-export const MAX_BYTES = 256 * 1024;
+/** A generated config with all its comments has 26 kB. */
+export const MAX_BYTES = 128 * 1024;
 /** Deeper than any config, less than what the parser's recursion bears. */
 const MAX_DEPTH = 64;
 /** Nobody reads more at once. */
 const MAX_DOCUMENTS = 64;
+/** A config of pure JSON has some hundred; 130,000 of them took the parser 11 s (measured). */
+const MAX_BRACKETS = 4096;
 
 export function readYamlStream(text: string): YamlStream {
   const lineCounter = new LineCounter();
@@ -33,7 +35,6 @@ export function readYamlStream(text: string): YamlStream {
   const faults = documents.flatMap((d) =>
     [...d.errors, ...d.warnings].map((e) => ({ offset: e.pos[0], message: `not valid YAML: ${e.message}` })),
   );
-  if (documents.length > MAX_DOCUMENTS) faults.push({ offset: 0, message: `holds over ${MAX_DOCUMENTS} documents` });
   for (const document of documents) faults.push(...forbidden(document.contents));
   const contents = documents.map((d) => d.contents as Node | null).filter((c): c is Node => c !== null && !isNull(c));
   return { documents: faults.length === 0 ? contents : [], faults, placeOf };
@@ -47,6 +48,10 @@ function unreadable(text: string): { offset: number; message: string } | undefin
   if (bytes > MAX_BYTES) return { offset: 0, message: `is ${bytes} bytes long; at most ${MAX_BYTES} are read` };
   // The parser calls itself for each level, so depth is bounded before it: brackets, and the dashes that open lists.
   const brackets = text.match(/[[{]/g)?.length ?? 0;
+  if (brackets > MAX_BRACKETS)
+    return { offset: 0, message: `holds ${brackets} brackets; at most ${MAX_BRACKETS} are read` };
+  const separators = text.match(/^---/gm)?.length ?? 0;
+  if (separators > MAX_DOCUMENTS) return { offset: 0, message: `holds over ${MAX_DOCUMENTS} documents` };
   if (brackets > MAX_DEPTH && deepest(text) > MAX_DEPTH)
     return { offset: 0, message: `is nested over ${MAX_DEPTH} deep` };
   const dashes = /(?:^|\n)[ ]*(?:[-?:][ \t]+){65}/.exec(text);

@@ -212,14 +212,16 @@ test("interfaces, install and registries come out as written", () => {
 
 describe("texts made to hurt are refused", () => {
   test.each<[name: string, text: string, wanted: RegExp]>([
-    ["over the cap", `${workerText()}# ${"x".repeat(MAX_BYTES)}`, /at most 262144 are read/],
+    ["over the cap", `${workerText()}# ${"x".repeat(MAX_BYTES)}`, /at most 131072 are read/],
     ["an alias", "a: &a {x: 1}\nb: *a\n", /the alias \*a is not allowed/],
     [
       "a bomb of aliases",
       `a: &a [x, x]\n${[..."bcdefgh"].map((c, i) => `${c}: &${c} [*${"abcdefgh"[i]}, *${"abcdefgh"[i]}]`).join("\n")}`,
       /is not allowed/,
     ],
-    ["flow depth", "[".repeat(50_000), /nested over 64 deep/],
+    ["brackets without end", "{}".repeat(50_000), /holds 50000 brackets; at most 4096/],
+    ["documents without end", "---\na\n".repeat(10_000), /holds over 64 documents/],
+    ["flow depth", "[".repeat(2_000), /nested over 64 deep/],
     ["block depth", `${"- ".repeat(50_000)}x`, /nested over 64 deep/],
     ["a tag", "machine: !!js/function x\n", /not valid YAML|is not allowed/],
     ["a tab", "machine:\n\ttype: worker\n", /not valid YAML/],

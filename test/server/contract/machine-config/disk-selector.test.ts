@@ -4,6 +4,7 @@ import {
   type DiskFacts,
   type DiskSelector,
   globMatches,
+  hasConditions,
   matchDisks,
   selectDisk,
 } from "../../../../server/contract/machine-config/disk-selector.ts";
@@ -99,4 +100,8 @@ test("each disk that is not meant says why", () => {
 test("of several the smallest is taken, whatever their order", () => {
   expect(selectDisk({ type: "ssd" }, ALL)).toMatchObject({ path: "/dev/mmcblk0" });
   expect(selectDisk({ type: "ssd" }, ALL.toReversed())).toMatchObject({ path: "/dev/mmcblk0" });
+});
+
+test("a selector without conditions says nothing", () => {
+  expect([undefined, {}, { model: "X" }].map(hasConditions)).toEqual([false, false, true]);
 });
