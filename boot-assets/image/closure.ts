@@ -3,7 +3,7 @@
 // and for the initramfs; a fault here is a node that does not boot.
 import { type ElfFile, isElf, MACHINES, readElf } from "./elf.ts";
 import type { Arch } from "./packages.ts";
-import { ARCH_FACTS, LEFT_OUT_LIBRARIES } from "./recipe.ts";
+import { ARCH_FACTS } from "./recipe.ts";
 import { resolvePath, type Tree } from "./tree.ts";
 
 /** Code for the kernel and for other processors, which no loader of ours reads. */
@@ -56,7 +56,7 @@ function faultsOfOne(tree: Tree, path: string, elf: ElfFile, arch: Arch): string
     faults.push(`/${path} needs the loader ${elf.interpreter}, which the tree lacks`);
   }
   for (const note of elf.dlopen) {
-    if (note.priority === "suggested" || note.sonames.some((name) => name in LEFT_OUT_LIBRARIES)) continue;
+    if (note.priority === "suggested") continue;
     if (note.sonames.some((name) => findLibrary(tree, name, dirsOf(path, elf, arch)))) continue;
     faults.push(
       `/${path} opens ${note.sonames.join(" or ")} for ${note.feature} (${note.priority}), which the tree lacks`,

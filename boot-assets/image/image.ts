@@ -145,6 +145,6 @@ function assertWhole(root: Tree, initrd: Tree, arch: Arch): void {
   ];
   if (faults.length === 0) return;
   throw new SlipwayError("INTERNAL", `the ${arch} image is not whole:\n  ${faults.join("\n  ")}`, {
-    remedy: "Keep the library in boot-assets/image/packages.ts, or excuse it in recipe.ts with a reason.",
+    remedy: "Keep the library in boot-assets/image/packages.ts.",
   });
 }

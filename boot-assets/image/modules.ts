@@ -1,6 +1,7 @@
 // Which kernel modules the image carries: disks, networks, file systems and what Kubernetes needs, of common servers and
 // mini PCs. Globs below kernel/ without the file ending; a name that one architecture lacks is no fault. What these need
-// in turn follows from their own `depends` (kernel-modules.ts).
+// in turn follows from their own `depends` (kernel-modules.ts). No graphics: the screen is the firmware's own text or frame
+// buffer, which the kernel has built in.
 
 /** Kept out although a glob below names them: for people who debug, other buses, or hardware long gone. */
 export const NOT_MODULES: readonly string[] = [
@@ -56,10 +57,8 @@ export const MODULES: readonly string[] = [
   "drivers/{hv/*,xen/**,pci/controller/*}",
   "drivers/{acpi/*,edac/*,hwmon/{coretemp,k10temp,nvme},thermal/intel/*,powercap/*,cpufreq/*}",
   "drivers/i2c/{i2c-core,i2c-smbus,busses/i2c-{i801,piix4,designware*}}",
-  "drivers/input/{evdev,input-leds,serio/*,keyboard/atkbd}",
+  "drivers/input/{serio/*,keyboard/atkbd}",
   "drivers/hid/{hid,hid-generic,usbhid/*,hid-hyperv}",
   "drivers/rtc/*",
-  // screens of servers and virtual machines, for the agent's own page
-  "drivers/gpu/drm/{ast,mgag200,tiny,virtio,hyperv,qxl}/**",
   "drivers/nvdimm/*",
 ];

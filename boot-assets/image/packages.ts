@@ -151,11 +151,7 @@ const IMAGE: readonly Wanted[] = [
   { name: "dbus-broker", keep: ["usr/bin/dbus-broker*", "usr/lib/systemd/system/dbus-broker.service"] },
   {
     name: "dbus-system-bus-common",
-    keep: [
-      "usr/lib/systemd/system/dbus.socket",
-      "usr/lib/systemd/system/sockets.target.wants/*",
-      "usr/share/dbus-1/*.conf",
-    ],
+    keep: ["usr/lib/systemd/system/dbus.socket", "usr/share/dbus-1/*.conf"],
   },
 ];
 

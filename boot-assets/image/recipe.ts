@@ -52,10 +52,5 @@ export const commandLine = (arch: Arch): string =>
     // hardlockup_panic has no argument of its own in Linux 6.12; this is the documented form.
     "nmi_watchdog=panic,1",
     "systemd.show_status=no",
-    "systemd.default_standard_output=journal",
-    // The root has no generators, no getty, and nobody to log in.
     "systemd.log_color=no",
   ].join(" ");
-
-/** Libraries that a program would like to open at run time and that the image leaves out, each with its reason. */
-export const LEFT_OUT_LIBRARIES: Record<string, string> = {};

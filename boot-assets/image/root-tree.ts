@@ -20,6 +20,11 @@ const LINKS: Record<string, string> = {
   "etc/os-release": "../usr/lib/os-release",
   "etc/mtab": "../proc/self/mounts",
 };
+/** Only the real root: units that no [Install] line enables as we want it. */
+const UNIT_LINKS: Record<string, string> = {
+  "default.target": "multi-user.target",
+  "multi-user.target.wants/dbus.socket": "../dbus.socket",
+};
 const EMPTY_DIRS = ["dev", "proc", "run", "sys", "tmp", "var"];
 
 function addSkeleton(tree: Tree, arch: Arch, extraDirs: readonly string[]): void {
@@ -111,7 +116,9 @@ export async function composeRoot(
   addOwnFiles(tree, "boot-assets/image/rootfs", "");
   addOwnFiles(tree, "systemd/image", UNIT_DIR);
   addText(tree, "usr/lib/os-release", osRelease(parts.version, arch));
-  addEntry(tree, `${UNIT_DIR}/default.target`, { kind: "link", target: "multi-user.target", from: "slipway" });
+  for (const [name, target] of Object.entries(UNIT_LINKS)) {
+    addEntry(tree, `${UNIT_DIR}/${name}`, { kind: "link", target, from: "slipway" });
+  }
   addEntry(tree, "usr/bin/node", { kind: "file", mode: 0o755, bytes: parts.node, from: `npm:${facts.nodePackage}` });
   addEntry(tree, `usr/lib/slipway/node_modules/${facts.koffiPackage}/${facts.koffiDir}/koffi.node`, {
     kind: "file",
@@ -143,7 +150,6 @@ export async function composeInitrd(parts: ImageParts, tools: Toolbox, workDir: 
   addOwnFiles(tree, "systemd/initrd", UNIT_DIR);
   addText(tree, "usr/lib/os-release", osRelease(parts.version, parts.arch));
   addEntry(tree, "init", { kind: "link", target: "usr/lib/systemd/systemd", from: "slipway" });
-  addEntry(tree, `${UNIT_DIR}/default.target`, { kind: "link", target: "slipway-initrd.target", from: "slipway" });
   const modules = parts.modules.filter(({ name }) => INITRD_MODULES.includes(name));
   if (modules.length < INITRD_MODULES.length) {
     throw new SlipwayError("INTERNAL", `the kernel package lacks one of the modules ${INITRD_MODULES.join(", ")}`);
