@@ -115,6 +115,7 @@ type ApplianceFiles = { configFile: string; logFile: string };
 async function startAppliance(lab: Lab, home: Namespace, files: ApplianceFiles, admin: AdminClient) {
   const serve = [join(ROOT, "slipway"), "serve", "--config", files.configFile];
   const logBytes = statSync(files.logFile, { throwIfNoEntry: false })?.size ?? 0;
+  const spawnedAt = Date.now();
   const appliance = lab.spawn(home, [
     "sh",
     "-c",
@@ -133,8 +134,10 @@ async function startAppliance(lab: Lab, home: Namespace, files: ApplianceFiles, 
   const answers = async () => {
     while (!isOver) {
       try {
-        const { interfaces } = await admin.get<StatusView>("/v1/status");
-        if (interfaces.every((one) => !UNDECIDED.has(one.dhcp.mode))) return;
+        const { interfaces, startedAt } = await admin.get<StatusView>("/v1/status");
+        // An earlier appliance on the same dataDir would answer too; ours then ends by itself and says so.
+        const isOurs = Date.parse(startedAt) >= spawnedAt;
+        if (isOurs && interfaces.every((one) => !UNDECIDED.has(one.dhcp.mode))) return;
       } catch {
         // It does not listen yet.
       }

@@ -1,17 +1,25 @@
 // Folders for what a lab or a test writes: gone when they are closed, when the process ends, and, after a process that was
 // killed hard, when the next one opens its own.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const MARK = "slipway-lab-";
 
+/** A process that has ended may stay listed (state Z) until its parent, perhaps an idle init, takes note. */
+function isAlive(pid: string): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 /** Removes the folders of processes that are no more. A reused pid keeps a folder a little longer, and does no harm. */
 function removeStale(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = new RegExp(`^${MARK}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`))
-      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    if (pid !== undefined && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 
