@@ -2,6 +2,7 @@
 // rest of Slipway knows (port.ts). Called by server/main.ts. No rule lives here, and no SQL.
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { clearTimeout, setTimeout } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
 import { SlipwayError } from "../server/contract/errors.ts";
@@ -10,7 +11,7 @@ import { auditQueries, FIRST_HASH } from "./audit-queries.ts";
 import { changeMachines, deleteMachines, moveActivity } from "./change-machines.ts";
 import { openDatabase } from "./database.ts";
 import { DEFAULT_LIMIT, eventQueries } from "./event-queries.ts";
-import { type GroupCommit, groupCommit, type Notes } from "./group-commit.ts";
+import { type Durability, type GroupCommit, groupCommit, type Notes } from "./group-commit.ts";
 import { keyQueries } from "./key-queries.ts";
 import { leaseQueries } from "./lease-queries.ts";
 import { machineQueries } from "./machine-queries.ts";
@@ -18,6 +19,7 @@ import { markQueries } from "./mark-queries.ts";
 import { openDataDir } from "./open-data-dir.ts";
 import { openLock } from "./open-lock.ts";
 import { type LogLines, openLogLines } from "./open-log-lines.ts";
+import { openLogSync } from "./open-log-sync.ts";
 import type { Inventory, Urgency } from "./port.ts";
 import { backUpBeforeMigration, findNewestBackup, runBackups } from "./run-backup.ts";
 import { type Bounds, prune, runRetention } from "./run-retention.ts";
@@ -55,7 +57,8 @@ function openMain(o: InventoryOptions): Database {
     return openDatabase({
       path,
       migrationsDir,
-      synchronous: o.synchronous ?? "FULL",
+      // FULL is made of NORMAL and a sync of our own after each commit (group-commit.ts).
+      synchronous: "NORMAL",
       essentialTables: ESSENTIAL,
       beforeMigration: (db, version) => {
         o.log.info(
@@ -186,12 +189,15 @@ function later(run: () => void, delayMs: number): () => void {
   return () => clearTimeout(timer);
 }
 
-function openParts(o: InventoryOptions, db: Database): Parts {
+/** For tests that want to see what a power cut would take. */
+const UNSYNCED: Durability = { sync: async () => {}, recover: () => {} };
+
+function openParts(o: InventoryOptions, db: Database, disk: Durability): Parts {
   const now = o.now ?? Date.now;
   const tables = openTables(db);
   const watch = watchers(o.log);
   const asFault = (cause: unknown) => storageFault(cause, db.name);
-  const commit = groupCommit(db, asFault, watch.tell, later);
+  const commit = groupCommit(db, o.synchronous === "NORMAL" ? UNSYNCED : disk, asFault, watch.tell, later);
   const logLines = openLogLines({
     dataDir: o.dataDir,
     maxBytes: o.retention.logBytes,
@@ -220,8 +226,12 @@ export async function openInventory(options: InventoryOptions): Promise<Inventor
   let db: Database | undefined;
   try {
     db = openMain(options);
-    const parts = openParts(options, db);
-    return serve(parts, db, unlock);
+    const disk = openLogSync(db);
+    const parts = openParts(options, db, disk);
+    return serve(parts, db, () => {
+      disk.close();
+      unlock();
+    });
   } catch (cause) {
     db?.close();
     unlock();
@@ -252,15 +262,21 @@ function serve(parts: Parts, db: Database, unlock: () => void): Inventory {
   );
   const rules = { ...machineRules(parts), ...bootRules(parts), ...recordRules(parts) };
   let isOpen = true;
-  const closing = async () => {
-    if (!isOpen) return;
+  const close = async () => {
     isOpen = false;
     stopBackups();
     stopRetention();
     logLines.close();
-    commit.flush();
+    await commit.flush();
     db.close();
     unlock();
   };
-  return { ...whileOpen(rules, () => isOpen), close: closing };
+  let closing: Promise<void> | undefined;
+  return {
+    ...whileOpen(rules, () => isOpen),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
 }

@@ -9,8 +9,10 @@ function setUp() {
   const db = new Sqlite(":memory:");
   db.exec("CREATE TABLE t (x INTEGER PRIMARY KEY)");
   const told: Notes[] = [];
+  const disk = { sync: async () => {}, recover: () => {} };
   const commit = groupCommit(
     db,
+    disk,
     (cause) => cause,
     (notes) => void told.push(notes),
     (run, delayMs) => {
@@ -24,7 +26,7 @@ function setUp() {
       .prepare<[], { x: number }>("SELECT x FROM t ORDER BY x")
       .all()
       .map((r) => r.x);
-  return { db, told, commit, insert, rows };
+  return { db, disk, told, commit, insert, rows };
 }
 
 test("writes of one turn share one transaction, and a failing one fails alone", async () => {
@@ -77,11 +79,11 @@ test("more than 512 writes take more than one turn, in their order", async () =>
   expect(told).toHaveLength(3);
 });
 
-test("flush writes at once", () => {
+test("flush writes at once", async () => {
   const { commit, insert, rows } = setUp();
   void commit.write(() => insert.run(5));
   expect(rows()).toEqual([]);
-  commit.flush();
+  await commit.flush();
   expect(rows()).toEqual([5]);
 });
 
@@ -139,4 +141,50 @@ test("a database that cannot even begin fails what is asked now, and nothing is 
   db.close();
   await expect(one).rejects.toThrow("not open");
   await expect(two).rejects.toThrow("not open");
+});
+
+test("nobody is told before the log is synced, and what is asked for meanwhile is one more group", async () => {
+  const { disk, commit, insert, rows, told } = setUp();
+  const syncs: (() => void)[] = [];
+  disk.sync = () => new Promise((resolve) => syncs.push(resolve));
+  const settled: number[] = [];
+  const write = (x: number) => commit.write(() => insert.run(x)).then(() => settled.push(x));
+  const first = write(1);
+  const turns = () => new Promise((resolve) => setTimeout(resolve, 5));
+  await turns();
+  const others = [write(2), write(3)];
+  await turns();
+  expect([rows(), settled, told.length, syncs.length]).toEqual([[1], [], 0, 1]);
+  syncs[0]!();
+  await first;
+  await turns();
+  expect([rows(), settled, told.length, syncs.length]).toEqual([[1, 2, 3], [1], 1, 2]);
+  syncs[1]!();
+  await Promise.all(others);
+  expect([settled, told.length]).toEqual([[1, 2, 3], 2]);
+});
+
+test("a sync that fails fails its group, and nothing is called durable before the disk has recovered", async () => {
+  const { disk, commit, insert, told } = setUp();
+  let isRecovered = 0;
+  disk.sync = () => Promise.reject(new Error("EIO"));
+  await expect(commit.write(() => insert.run(1))).rejects.toThrow("EIO");
+  disk.sync = async () => {};
+  disk.recover = () => {
+    throw new Error("still broken");
+  };
+  const [two, three] = [commit.write(() => insert.run(2)), commit.write(() => insert.run(3))];
+  await expect(two).rejects.toThrow("still broken");
+  await expect(three).rejects.toThrow("still broken");
+  expect(told).toEqual([]);
+  disk.recover = () => void isRecovered++;
+  await commit.write(() => insert.run(4));
+  await commit.write(() => insert.run(5));
+  expect([isRecovered, told.length]).toEqual([1, 2]);
+});
+
+test("what writes nothing waits for no disk", async () => {
+  const { disk, commit } = setUp();
+  disk.sync = () => Promise.reject(new Error("never asked"));
+  expect(await commit.write(() => 7)).toBe(7);
 });

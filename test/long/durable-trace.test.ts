@@ -25,6 +25,11 @@ const ROWS = [
   { name: "the sync failed", trace: [write, sync.replace("= 0", "= -1 EIO (Input/output error)"), ack], want: false },
   { name: "no ACK", trace: [write, sync], want: false },
   {
+    name: "a sync that began before the write, in another thread",
+    trace: ["8 fdatasync(21</d/inventory.db-wal> <unfinished ...>", write, "8 <... fdatasync resumed>) = 0", ack],
+    want: false,
+  },
+  {
     name: "a sync that another thread cut in two ends where it resumes",
     trace: [
       write,

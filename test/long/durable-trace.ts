@@ -6,24 +6,25 @@ export type Acknowledged = { mac: string; row: string };
 export type Verdict = { mac: string; isDurable: boolean; why: string };
 
 /** `5 pwrite64(21<…/inventory.db-wal>, "\x37…", 4096, 32) = 4096`; `-xx` makes all strings hex. */
-type Call = { name: string; path: string; hex: string; isDone: boolean };
+type Call = { name: string; path: string; hex: string; isDone: boolean; begunAt: number; endedAt: number };
 
 /** Calls in the order in which they ended; those that were cut in two by another thread are put together again. */
 export function parseTrace(text: string): Call[] {
-  const unfinished = new Map<string, string>();
+  const unfinished = new Map<string, { text: string; at: number }>();
   const calls: Call[] = [];
-  for (const line of text.split("\n")) {
+  for (const [at, line] of text.split("\n").entries()) {
     const [, pid = "", rest = ""] = /^(\d+)\s+(.*)$/.exec(line) ?? [];
     if (rest.endsWith("<unfinished ...>")) {
-      unfinished.set(pid, rest.slice(0, -"<unfinished ...>".length));
+      unfinished.set(pid, { text: rest.slice(0, -"<unfinished ...>".length), at });
       continue;
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest);
-    const whole = resumed ? (unfinished.get(pid) ?? "") + resumed[1] : rest;
+    const before = resumed ? unfinished.get(pid) : undefined;
+    const whole = resumed ? (before?.text ?? "") + resumed[1] : rest;
     const [, name, fd] = /^(\w+)\((\d+<[^>]*>)/.exec(whole) ?? [];
     if (name === undefined) continue;
     const hex = [...whole.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map((m) => m[1]!.replaceAll("\\x", "")).join("");
-    calls.push({ name, path: pathOf(fd!), hex, isDone: !/= -1 /.test(whole) });
+    calls.push({ name, path: pathOf(fd!), hex, isDone: !/= -1 /.test(whole), begunAt: before?.at ?? at, endedAt: at });
   }
   return calls;
 }
@@ -53,10 +54,14 @@ export function judgeTrace(text: string, leases: readonly Acknowledged[]): Verdi
     const written = calls.findIndex(
       (c) => /^p?write/.test(c.name) && c.path.endsWith("-wal") && c.hex.includes(hexOf(row)),
     );
-    if (written < 0 || written > send)
+    const leftAt = calls[send]!.begunAt;
+    if (written < 0 || calls[written]!.endedAt > leftAt)
       return { mac, isDurable: false, why: "the ACK left before the lease was written" };
-    const synced = calls.findIndex((c, at) => at > written && SYNCS.has(c.name) && c.path.endsWith("-wal"));
-    if (synced < 0 || synced > send) return { mac, isDurable: false, why: "the ACK left before the log was synced" };
+    // The sync runs in another thread: it counts when it began after the write had ended, and ended before the send began.
+    const wasSynced = calls.some(
+      (c) => SYNCS.has(c.name) && c.path.endsWith("-wal") && c.begunAt > calls[written]!.endedAt && c.endedAt < leftAt,
+    );
+    if (!wasSynced) return { mac, isDurable: false, why: "the ACK left before the log was synced" };
     return { mac, isDurable: true, why: "written, synced, acknowledged" };
   });
 }
