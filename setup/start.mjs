@@ -10,6 +10,16 @@ import { NODE, ROOT } from "./run-program.mjs";
 import { main } from "./say.mjs";
 import { startLab } from "./start-lab.mjs";
 
+/** Names after `--interface` that this machine does not have. */
+function missingInterfaces(args) {
+  const named = args.flatMap((arg, index) => {
+    if (arg.startsWith("--interface=")) return [arg.slice("--interface=".length)];
+    const option = args.slice(0, index).findLast((earlier) => earlier.startsWith("--"));
+    return option === "--interface" && !arg.startsWith("--") ? [arg] : [];
+  });
+  return named.filter((name) => !existsSync(join("/sys/class/net", name)));
+}
+
 /** The appliance on a real network. */
 async function serve(args) {
   const at = args.findIndex((arg) => arg === "--config" || arg.startsWith("--config="));
@@ -17,8 +27,9 @@ async function serve(args) {
   const standard = join(ROOT, "slipway.yaml");
   const configFile = named !== undefined ? resolve(named) : existsSync(standard) ? standard : undefined;
   const dataDir = configFile === undefined ? join(ROOT, "data") : dataDirOf(configFile);
-  // A settings file with faults: the appliance names them all.
-  if (dataDir !== undefined) await needAssets({ dataDir, configFile }, ["amd64", "arm64"]);
+  // With faults in the settings file, or no such interface, nobody shall wait for a build: the appliance names them all.
+  if (dataDir !== undefined && missingInterfaces(args).length === 0)
+    await needAssets({ dataDir, configFile }, ["amd64", "arm64"]);
   const cli = [join(ROOT, "server/cli/main.ts"), "serve", ...args];
   return runAsRoot("to serve DHCP and TFTP", NODE, cli, { cwd: process.cwd() });
 }
