@@ -90,12 +90,39 @@ function serviceSize(subnet: string | undefined): CrossFault | undefined {
       };
 }
 
+function interfaceFaults({ machine }: MachineConfig): CrossFault[] {
+  const interfaces = machine?.network?.interfaces ?? [];
+  return interfaces.flatMap(({ interface: name, deviceSelector, vip }, i) => {
+    const path = `machine.network.interfaces[${i}]`;
+    const isSelected = Object.keys(deviceSelector ?? {}).length > 0;
+    if ((name !== undefined) === isSelected) {
+      return [{ path, message: "must have either interface (a name) or deviceSelector (with a condition)" }];
+    }
+    const first = interfaces.findIndex((other) => name !== undefined && other.interface === name);
+    if (first !== -1 && first !== i) return [{ path, message: `${name} stands in interfaces[${first}] already` }];
+    return vip !== undefined && machine?.type !== "controlplane"
+      ? [{ path: `${path}.vip`, message: "only control planes hold the endpoint; take it out" }]
+      : [];
+  });
+}
+
+function mirrorFaults({ machine }: MachineConfig): CrossFault[] {
+  return Object.entries(machine?.registries?.mirrors ?? {})
+    .filter(([, mirror]) => mirror.skipFallback === true && (mirror.endpoints ?? []).length === 0)
+    .map(([host]) => ({
+      path: `machine.registries.mirrors`,
+      message: `${host} has skipFallback and no endpoint: no image could be had from it`,
+    }));
+}
+
 export function crossFaults(config: MachineConfig): CrossFault[] {
   const needed = Object.entries({ ...NEEDED, ...(isControlPlane(config) ? CONTROL_PLANE : {}) });
   const missing = needed.filter(([, get]) => absent(get(config))).map(([path]) => ({ path, message: "must be given" }));
   const tooMuch = isControlPlane(config) ? [] : Object.entries(KEYS_ONLY).filter(([, get]) => !absent(get(config)));
   return [
     ...missing,
+    ...interfaceFaults(config),
+    ...mirrorFaults(config),
     ...tooMuch.map(([path]) => ({ path, message: "a worker is given no such secret; take it out" })),
     ...RULES.flatMap((rule) => rule(config) ?? []),
   ];

@@ -110,6 +110,40 @@ describe("faults name the place, the value and what was expected", () => {
       [/interfaces\[0\]\.addresses: 192\.0\.2\.5 is the cluster's endpoint/],
     ],
     [
+      "an interface that is none",
+      messages(workerText().replace("{hostname: w-1}", "{hostname: w-1, interfaces: [{dhcp: true}]}")),
+      [/interfaces\[0\]: must have either interface/],
+    ],
+    [
+      "an interface of two kinds",
+      messages(
+        workerText().replace(
+          "{hostname: w-1}",
+          "{hostname: w-1, interfaces: [{interface: a, deviceSelector: {driver: e1000}}]}",
+        ),
+      ),
+      [/interfaces\[0\]: must have either interface/],
+    ],
+    [
+      "an interface twice",
+      messages(
+        workerText().replace("{hostname: w-1}", "{hostname: w-1, interfaces: [{interface: a}, {interface: a}]}"),
+      ),
+      [/interfaces\[1\]: a stands in interfaces\[0\] already/],
+    ],
+    [
+      "a worker with the endpoint",
+      messages(
+        workerText().replace("{hostname: w-1}", "{hostname: w-1, interfaces: [{interface: a, vip: {ip: 192.0.2.5}}]}"),
+      ),
+      [/interfaces\[0\]\.vip: only control planes/],
+    ],
+    [
+      "a mirror of nothing",
+      machine("  registries: {mirrors: {docker.io: {skipFallback: true}}}\n"),
+      [/mirrors: docker\.io has skipFallback and no endpoint/],
+    ],
+    [
       "a worker with a CA's key",
       messages(
         workerText().replace(
@@ -198,7 +232,7 @@ test("interfaces, install and registries come out as written", () => {
 `,
     }).replace(
       "{hostname: w-1}",
-      "{hostname: w-1, nameservers: [192.0.2.1], interfaces: [{deviceSelector: {hardwareAddr: 52:54:*}, addresses: [192.0.2.7/24], routes: [{gateway: 192.0.2.1}], vip: {ip: 192.0.2.9}}]}",
+      "{hostname: w-1, nameservers: [192.0.2.1], interfaces: [{deviceSelector: {hardwareAddr: 52:54:*}, addresses: [192.0.2.7/24], routes: [{gateway: 192.0.2.1}], mtu: 9000}]}",
     ),
   );
   expect(config.install).toMatchObject({
@@ -207,7 +241,7 @@ test("interfaces, install and registries come out as written", () => {
   });
   expect(config.registries.mirrors?.["*"]).toEqual({ endpoints: ["http://192.0.2.1:8080"], skipFallback: true });
   expect(config.time).toEqual({ disabled: false, servers: ["192.0.2.1"], bootTimeoutMs: 90_000 });
-  expect(config.network.interfaces[0]).toMatchObject({ vip: { ip: "192.0.2.9" }, routes: [{ gateway: "192.0.2.1" }] });
+  expect(config.network.interfaces[0]).toMatchObject({ mtu: 9000, routes: [{ gateway: "192.0.2.1" }] });
 });
 
 describe("texts made to hurt are refused", () => {

@@ -2,12 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes, X509Certificate } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import {
-  encodePem,
-  formatSecretsBundle,
-  generateSecretsBundle,
-  parseSecretsBundle,
-} from "../../../../server/contract/machine-config/secrets-bundle.ts";
+import { formatSecretsBundle, parseSecretsBundle } from "../../../../server/contract/machine-config/bundle-file.ts";
+import { encodePem, generateSecretsBundle } from "../../../../server/contract/machine-config/secrets-bundle.ts";
 import { formatTalosKey, generateTalosKey, parseTalosKey } from "../../../../server/contract/pki/talos-key.ts";
 import { BUNDLE } from "./sample.ts";
 
@@ -86,7 +82,7 @@ test("keys carry Talos's labels, and read back", () => {
   for (const pair of Object.values(BUNDLE.certs)) expect(formatTalosKey(parseTalosKey(pair.key))).toBe(pair.key);
 });
 
-test("the service account's key has 4096 bits", () => {
+test("the service account's key has 4096 bits", { timeout: 60_000 }, () => {
   expect(generateTalosKey("rsa4096").asymmetricKeyDetails?.modulusLength).toBe(4096);
 });
 
