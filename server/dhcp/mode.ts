@@ -5,7 +5,15 @@
 // site's power cut the appliance is up before the router.
 import type { Ipv4, Mac } from "../../inventory/address.ts";
 
-export type ModeSettings = { dhcp: "auto" | "server" | "proxy"; force: boolean };
+export type ModeSettings = {
+  dhcp: "auto" | "server" | "proxy";
+  force: boolean;
+  /**
+   * So much longer than ten minutes another server must be silent; other on each box. Two appliances that held back because of
+   * each other would else go on at the same moment, meet again, and nobody would ever lease an address.
+   */
+  patienceMs?: number;
+};
 /** What was found out on this interface and subnet before; `gatewayMac` names the network it was true for. */
 export type Remembered = { mode: "server" | "proxy"; gatewayMac?: Mac };
 export type ForeignServer = { server: Ipv4; mac?: Mac };
@@ -181,8 +189,9 @@ function stepHeld(state: In<"held">, event: Later): Stepped {
     const [proxy, actions] = toProxy(settings, event.now, reason);
     return [proxy, [remember("proxy", gatewayMac), ...actions]];
   }
-  if (event.now - state.heardAt >= SETTLE_MS) {
-    const reason = `${state.foreign.server} has been silent for ${SETTLE_MS / SECOND} s`;
+  const settleMs = SETTLE_MS + (settings.patienceMs ?? 0);
+  if (event.now - state.heardAt >= settleMs) {
+    const reason = `${state.foreign.server} has been silent for ${Math.round(settleMs / SECOND)} s`;
     return toServing(settings, event.now, state, reason);
   }
   return probeWhenDue(state, event.now);

@@ -1,5 +1,6 @@
 // One interface through its life: usable, lost, changed, back. Opens its sockets, pools and mode when it can be served and
 // closes them when not; a lost interface comes up by itself. Called by service.ts.
+import { randomInt } from "node:crypto";
 import type { Cidr, Ipv4 } from "../../inventory/address.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import type { ServedInterface } from "../boot/served-interface.ts";
@@ -46,6 +47,8 @@ export type InterfaceRunner = {
   /** Resolves when nothing of it is open, also when it was being opened just then. */
   close(): Promise<void>;
 };
+
+const MAX_PATIENCE_MS = 300_000;
 
 type Usable = ServedInterface & { address: Ipv4 };
 type Open = { live: LiveInterface; sockets: DhcpSocket[]; arrivals: Arrivals };
@@ -161,7 +164,8 @@ async function openInterface(
     arp?.close();
     throw new AggregateError(faults);
   }
-  const modeSettings = { dhcp: dhcp as Exclude<typeof dhcp, "off">, force };
+  const patienceMs = randomInt(MAX_PATIENCE_MS);
+  const modeSettings = { dhcp: dhcp as Exclude<typeof dhcp, "off">, force, patienceMs };
   const mode = runMode({ ...ctx, at, settings: modeSettings, gateway, arp });
   live = { at, settings, subnets, mode, arp, counters, probes: new Map() };
   return { live, sockets, arrivals };

@@ -269,3 +269,24 @@ test("stepMode never opens leases within 10 s of hearing another server without 
     { seed, numRuns: 300 },
   );
 });
+
+test("two that held back because of each other do not both hold back for ever: one goes on, the other yields to it", () => {
+  const boxes = [60_000, 200_000].map((patienceMs, i) => {
+    const settings = { ...AUTO, patienceMs };
+    return { server: `192.0.2.${i + 1}`, state: startMode({ kind: "start", now: 0, settings })[0] };
+  });
+  const kinds = () => boxes.map((box) => box.state.kind);
+  const seen = new Set<string>();
+  for (let now = 0; now <= 1_000_000; now += 1000) {
+    for (const box of boxes) [box.state] = stepMode(box.state, { kind: "tick", now });
+    // A machine asks every ten seconds; who leases answers it, and the other overhears that.
+    if (now % 10_000 !== 0) continue;
+    const answering = boxes.filter((box) => permissionOf(box.state).opens);
+    for (const { server } of answering)
+      for (const box of boxes)
+        if (box.server !== server) [box.state] = stepMode(box.state, { kind: "foreign", now, foreign: { server } });
+    seen.add(kinds().join());
+  }
+  expect([...seen]).toContain("held,held");
+  expect(kinds()).toEqual(["serving", "proxy"]);
+});
