@@ -15,8 +15,8 @@ export type Job = { run: (notes: Notes) => unknown; resolve: (value: never) => v
 export type Written = { batch: readonly Job[]; notes: Notes; settle: readonly (() => void)[]; isChanged: boolean };
 
 /** More time than this waits for the next turn: one transaction never holds the event loop for long. */
-const MAX_BATCH_MS = 50;
-const LOOK_AT_CLOCK_EVERY = 32;
+const MAX_BATCH_MS = 15;
+const LOOK_AT_CLOCK_EVERY = 16;
 
 /** Thrown inside a transaction whose jobs shall run apart. */
 const AGAIN = new Error("a job failed");

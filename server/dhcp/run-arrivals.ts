@@ -20,8 +20,8 @@ export type Arrivals = { heard(arrival: Arrival): void; close(): void };
 const TURN_MS = 8;
 /** libuv reads so many datagrams per turn and socket: as many means that there are more. */
 const READ_AT_ONCE = 32;
-/** Reading alone, without an answer, for so long at most. */
-const DRAIN_MS = 20;
+/** Reading alone, without an answer, for so long at most: reading what will be dropped must not take the time for answers. */
+const DRAIN_MS = 6;
 /** Answers that wait for the wire (ARP) or the disk. */
 const MAX_UNDER_WAY = 2048;
 /** From the first drop to the sentence about it, so that it can say how many. */

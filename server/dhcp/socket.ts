@@ -30,8 +30,11 @@ export type DhcpSocket = {
 };
 
 const BROADCAST = "255.255.255.255";
-/** Room for a rack that powers on at once: no datagram was lost at 64 outstanding (dependencies.md 2.3). */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/**
+ * The kernel doubles it: some 1,200 datagrams, a hall that powers on in the same instant. Not more, because this queue is
+ * oldest-first and out of our hands: with 4 MiB an overloaded server answered what had been asked two seconds ago.
+ */
+const RECEIVE_BUFFER_BYTES = 512 * 1024;
 
 /** What a failed call means, in the words of the error table. */
 function faultOf(error: string, call: string, wish: SocketWish): SlipwayError {

@@ -24,7 +24,16 @@ function slipway(dir: string, probe: boolean, node: readonly string[]): ServerPl
     interfaces: { eth0: { dhcp: "server", force: true, probe, pool: `${POOL.first}-${POOL.last}`, leaseTime: "1h" } },
   };
   writeFileSync(file, JSON.stringify(settings));
-  const command = [process.execPath, ...node, join(PROJECT, "server/cli/main.ts"), "serve", "--config", file];
+  // As ./slipway starts it.
+  const command = [
+    process.execPath,
+    "--max-semi-space-size=8",
+    ...node,
+    join(PROJECT, "server/cli/main.ts"),
+    "serve",
+    "--config",
+    file,
+  ];
   return { command };
 }
 
