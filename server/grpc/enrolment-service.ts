@@ -8,7 +8,7 @@ import type { Log, RecordEvent } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import type { Contact, EnrolRequest, EnrolResponse, RenewRequest, RenewResponse } from "../contract/generated/agent.ts";
 import { pairingCode } from "../contract/pairing-code.ts";
-import { parseCsr } from "../contract/pki/csr.ts";
+import { type CertificateRequest, parseCsr } from "../contract/pki/csr.ts";
 import { TokenBucket } from "../contract/token-bucket.ts";
 import type { Authority } from "./authority.ts";
 import { decideEnrolment, decideRenewal, type EnrolmentDecision } from "./enrolment.ts";
@@ -38,6 +38,8 @@ type Accepted = { ticket: Ticket; machine: Machine; revokes: string | undefined 
 export class EnrolmentRules {
   readonly #deps: EnrolmentDeps;
   readonly #strangers: TokenBucket;
+  /** Machine id → its enrolment under way: two tickets of one machine are spent one after the other, so that the later revokes the earlier. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(deps: EnrolmentDeps) {
     this.#deps = deps;
@@ -46,8 +48,22 @@ export class EnrolmentRules {
 
   /** @throws TICKET_REFUSED with the reason, BAD_REQUEST for a CSR that is none. */
   async enrol(request: EnrolRequest): Promise<EnrolResponse> {
-    const { authority, ownerPublicKey, now } = this.#deps;
     const csr = parseCsr(request.csr);
+    const ticket = await this.#deps.inventory.findTicketByTokenHash(hashOf(request.token));
+    if (ticket === undefined) return this.#enrol(request, csr);
+    const turn = (this.#turns.get(ticket.machineId) ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => this.#enrol(request, csr));
+    this.#turns.set(ticket.machineId, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(ticket.machineId) === turn) this.#turns.delete(ticket.machineId);
+    }
+  }
+
+  async #enrol(request: EnrolRequest, csr: CertificateRequest): Promise<EnrolResponse> {
+    const { authority, ownerPublicKey, now } = this.#deps;
     const { machine, ticket, revokes } = await this.#spend(request, csr.keyFingerprint);
     if (revokes !== undefined) await this.#revoke(machine, ticket, revokes);
     const certificate = authority.issueClient(csr.publicKey, machine.id, now());
@@ -75,8 +91,10 @@ export class EnrolmentRules {
     if (decision.kind === "refuse" || machine === undefined) {
       const reason = decision.kind === "refuse" ? decision.reason : "the inventory does not know this machine";
       const mac = machine?.macs[0];
-      if (this.#strangers.take(now())) record({ kind: "enrol-refused", ...(mac && { mac }), detail: { reason } });
-      log.warn(`${mac ?? "A machine"} was refused a new certificate: ${reason}.`);
+      if (this.#strangers.take(now())) {
+        record({ kind: "enrol-refused", ...(mac && { mac }), detail: { reason } });
+        log.warn(`${mac ?? "A machine"} was refused a new certificate: ${reason}.`);
+      }
       throw new SlipwayError("NOT_ALLOWED", reason, { remedy: "Boot the machine from the network: it enrols anew." });
     }
     const certificate = authority.issueClient(csr.publicKey, machine.id, now());
@@ -86,7 +104,7 @@ export class EnrolmentRules {
   /** Binds the ticket to the key, on disk, before anything else happens. */
   async #spend(request: EnrolRequest, keyFingerprint: string): Promise<Accepted> {
     const { inventory, now } = this.#deps;
-    const tokenHash = createHash("sha256").update(request.token).digest("hex");
+    const tokenHash = hashOf(request.token);
     for (let race = 0; race < MOST_RACES; race++) {
       const ticket = await inventory.findTicketByTokenHash(tokenHash);
       const machine = ticket && (await inventory.findMachineById(ticket.machineId));
@@ -149,6 +167,8 @@ export class EnrolmentRules {
     log.info(`${machine.name ?? ticket.mac} enrolled; pairing code ${code}.`, { mac: ticket.mac });
   }
 }
+
+const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 /** Kernel and system until the agent's start, then the agent until this request, in milliseconds. */
 const contactDetail = ({ kernelMs, agentMs }: Contact) => ({ kernelMs: Number(kernelMs), ms: Number(agentMs) });

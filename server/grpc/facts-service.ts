@@ -1,5 +1,7 @@
-// Writes what a machine says about itself. Edge: reads and writes the inventory. A MAC that the inventory gives to another
-// machine is left with it and told, for it is a person who knows which of the two entries is the real one.
+// Writes what a machine says about itself. Edge: reads and writes the inventory. Its word about its other network cards counts
+// from approval on: a stranger could else take the MAC of a machine that was not switched on yet, and be approved in its
+// place. A MAC that the inventory gives to another machine is left with it and told, for it is a person who knows which of
+// the two entries is the real one; but an entry that nobody touched is only what the wire said of this very card.
 import type { Mac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory, MachineChange } from "../../inventory/port.ts";
@@ -16,7 +18,7 @@ export async function saveFacts(deps: FactsDeps, machineId: string, facts: Facts
   if (machine === undefined) return;
   const change = changeOf(machineId, facts);
   const isNews = JSON.stringify(change.facts) !== JSON.stringify(machine.facts);
-  const macs = await freeMacs(deps, machine, macsOf(facts), isNews);
+  const macs = machine.lifecycle === "discovered" ? [] : await freeMacs(deps, machine, macsOf(facts), isNews);
   const wanted: MachineChange = macs.length === 0 ? change : { ...change, macs: [...machine.macs, ...macs] };
   if (changesNothing(machine, wanted)) return;
   const actor = `machine ${machine.macs[0]}`;
@@ -32,6 +34,19 @@ export async function saveFacts(deps: FactsDeps, machineId: string, facts: Facts
   }
 }
 
+/** Approval makes the machine's earlier word about its network cards count. */
+export async function adoptMacs(deps: FactsDeps, machine: Machine): Promise<void> {
+  if (machine.lifecycle === "discovered") return;
+  const macs = await freeMacs(deps, machine, macsOf(machine.facts as Facts | undefined), false);
+  if (macs.length === 0) return;
+  const change = { id: machine.id, macs: [...machine.macs, ...macs] };
+  await deps.inventory.changeMachines([], [change], `machine ${machine.macs[0]}`);
+}
+
+/** Only the wire speaks of it: no person gave it anything, it never enrolled. */
+const isUntouched = (m: Machine): boolean =>
+  m.lifecycle === "discovered" && (m.name ?? m.role ?? m.address ?? m.boot ?? m.keyFingerprint) === undefined;
+
 /** Those of `macs` that are new to this machine and belong to no other; each that does is told, unless it was before. */
 async function freeMacs(
   { inventory, record, log }: FactsDeps,
@@ -43,6 +58,11 @@ async function freeMacs(
   for (const mac of macs.filter((m) => !machine.macs.includes(m))) {
     const other = await inventory.findMachineByMac(mac);
     if (other === undefined) {
+      free.push(mac);
+      continue;
+    }
+    if (isUntouched(other) && other.macs.length === 1) {
+      await inventory.deleteMachines([other.id], `machine ${machine.macs[0]}`);
       free.push(mac);
       continue;
     }

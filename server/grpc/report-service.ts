@@ -11,7 +11,7 @@ import type {
   Progress,
 } from "../contract/generated/agent.ts";
 import { TokenBucket } from "../contract/token-bucket.ts";
-import { saveFacts } from "./facts-service.ts";
+import { adoptMacs, saveFacts } from "./facts-service.ts";
 import { LINE_RATE, takeLines } from "./kernel-lines.ts";
 import { cleanText, formatTime } from "./node-facts.ts";
 import type { Caller, NodeDeps } from "./node-service.ts";
@@ -19,6 +19,8 @@ import { nodeStateOf, waitReason } from "./node-state.ts";
 
 /** Progress is for people: a machine that reports more steps than this is broken. */
 const PROGRESS_RATE = { burst: 50, perSecond: 1 };
+/** Disks and neighbours change a few times a day; each change is an entry of the audit log, which is never cut. */
+const FACTS_RATE = { burst: 10, perSecond: 1 / 60 };
 /** One event per minute says how many lines were lost. */
 const DROPPED_EVERY_MS = 60_000;
 
@@ -32,6 +34,7 @@ export class ReportWriter {
   readonly #send: (order: NodeOrder) => boolean;
   readonly #lines: TokenBucket;
   readonly #progress: TokenBucket;
+  readonly #facts: TokenBucket;
   #dropped = 0;
   #droppedToldAt: number;
   #told: string | undefined;
@@ -46,6 +49,7 @@ export class ReportWriter {
     this.#send = send;
     this.#lines = new TokenBucket(LINE_RATE, deps.now());
     this.#progress = new TokenBucket(PROGRESS_RATE, deps.now());
+    this.#facts = new TokenBucket(FACTS_RATE, deps.now());
     this.#droppedToldAt = deps.now();
   }
 
@@ -61,6 +65,7 @@ export class ReportWriter {
     const { inventory } = this.#deps;
     const machine = await inventory.findMachineById(this.#caller.machine.id);
     if (machine === undefined || this.#isClosed) return;
+    await adoptMacs(this.#deps, machine);
     const state = nodeStateOf(machine);
     const words = JSON.stringify(state);
     if (words === this.#told) return;
@@ -104,8 +109,8 @@ export class ReportWriter {
     this.#isFull = !this.#send(order);
   }
 
-  #saveFacts(facts: Facts): Promise<void> {
-    return saveFacts(this.#deps, this.#caller.machine.id, facts);
+  async #saveFacts(facts: Facts): Promise<void> {
+    if (this.#facts.take(this.#deps.now())) await saveFacts(this.#deps, this.#caller.machine.id, facts);
   }
 
   async #moveActivity(machine: Machine, state: NodeState): Promise<void> {

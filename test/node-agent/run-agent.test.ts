@@ -276,17 +276,23 @@ test("kernel lines arrive with the appliance's time, each once over a reconnecti
   expect(Math.abs(lines[0]!.at - Date.now())).toBeLessThan(60_000);
 });
 
-test("a network card that belongs to another machine is an event, and the machine enrols", async () => {
-  await appliance.inventory.sightMachine({ mac: "52:54:00:00:00:02", at: Date.now() });
+test("a machine's word about its other network cards counts from approval on", async () => {
+  const [other, free, seen] = ["52:54:00:00:00:02", "52:54:00:00:00:03", "52:54:00:00:00:04"] as const;
+  await appliance.inventory.changeMachines([{ macs: [other], role: "worker" }], [], "uid 0");
+  await appliance.inventory.sightMachine({ mac: seen, at: Date.now() });
   const { token, machine: stored } = await appliance.boot();
   const facts = factsOf(MAC);
-  const card = (mac: string) => ({ ...facts.nics[0]!, mac });
-  const nics = [card(MAC), card("52:54:00:00:00:02"), card("52:54:00:00:00:03")];
-  const machine = machineAt(MAC, {}, { ...facts, nics });
-  run(machine, token);
-  await shows(machine, "waits:");
-  expect((await appliance.inventory.findMachineById(stored.id))?.macs).toEqual([MAC, "52:54:00:00:00:03"]);
-  expect((await appliance.events()).filter((kind) => kind === "mac-conflict")).toHaveLength(1);
+  const nics = [MAC, other, free, seen].map((mac) => ({ ...facts.nics[0]!, mac }));
+  run(machineAt(MAC, {}, { ...facts, nics }), token);
+  const macs = async () => (await appliance.inventory.findMachineById(stored.id))?.macs;
+  await until("it waits", async () => (await appliance.events()).includes("waiting"));
+  expect(await macs()).toEqual([MAC]);
+  expect((await appliance.inventory.findMachineByMac(seen))?.id).not.toBe(stored.id);
+  await appliance.inventory.changeMachines([], [{ id: stored.id, lifecycle: "approved" }], "uid 0");
+  // One that nobody knew, and one that only the wire spoke of; never one that a person wrote down.
+  await until("its cards", async () => (await macs())?.length === 3);
+  expect(await macs()).toEqual([MAC, free, seen]);
+  expect(await appliance.inventory.findMachineByMac(other)).toMatchObject({ macs: [other], role: "worker" });
 });
 
 test("a machine without a disk says so on both ends", async () => {

@@ -5,9 +5,10 @@ import { connect, type TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLink } from "../../../node-agent/report.ts";
-import { NodeReport } from "../../../server/contract/generated/agent.ts";
+import { type EnrolRequest, NodeReport } from "../../../server/contract/generated/agent.ts";
 import { createCsr } from "../../../server/contract/pki/csr.ts";
 import { formatPrivateKey, generateKey } from "../../../server/contract/pki/key.ts";
+import { EnrolmentRules } from "../../../server/grpc/enrolment-service.ts";
 import { serveGrpc } from "../../../server/grpc/server.ts";
 import { factsOf, until } from "../../node-agent/machine.ts";
 import { type Appliance, MAC, startAppliance, testAuthority } from "./appliance.ts";
@@ -230,4 +231,40 @@ test("a stream ends when a report is too long while orders are on their way", as
     expect(await stream.status).not.toBe(String(status.OK));
   }
   await until("no session", () => appliance.server.sessionCount() === 0);
+});
+
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const rulesOf = () =>
+  new EnrolmentRules({
+    ...{ inventory: appliance.inventory, authority: appliance.authority, log, record: anyone, now: Date.now },
+    ...{ ownerPublicKey: "", dropSessions: anyone },
+  });
+
+test("two tickets of one machine that are spent at once: the later key throws out the earlier, which stays out", async () => {
+  const tokens = [(await appliance.boot()).token, (await appliance.boot()).token];
+  const rules = rulesOf();
+  const requests = tokens.map((token) => ({
+    token,
+    csr: createCsr(generateKey("ed25519"), { organizations: [], commonName: "machine" }),
+    facts: factsOf(MAC),
+    contact: undefined,
+  }));
+  const [first, second] = requests as [EnrolRequest, EnrolRequest];
+  await Promise.all([rules.enrol(first), rules.enrol(second)]);
+  await expect(rules.enrol(first)).rejects.toMatchObject({ code: "TICKET_REFUSED", message: "its key was revoked" });
+  await expect(rules.enrol(second)).resolves.toMatchObject({ machineName: "" });
+});
+
+test("facts that change all the time are written a few times only: each is an entry of the audit log", async () => {
+  const link = openLink(appliance.address, { judge: anyone, identity: await enrolledClient() });
+  const stream = link.report();
+  stream.on("error", anyone);
+  for (let n = 0; n < 50; n++) {
+    stream.write({ report: { $case: "facts", value: factsOf(MAC, { serial: `serial-${n}` }) } });
+  }
+  stream.write({ report: { $case: "progress", value: { step: "all sent", text: "", failed: false } } });
+  await until("all were read", async () => (await appliance.events()).includes("agent-progress"));
+  link.close();
+  const changed = (await appliance.inventory.listAudit({})).filter((entry) => entry.detail.includes("serial-"));
+  expect(changed.length).toBeLessThanOrEqual(10);
 });
