@@ -16,6 +16,8 @@ const KEEP_ALIVE_MS = 65_000;
 /** A connection on which nothing moves: a machine that lost its power in the middle of a download. */
 const IDLE_MS = 300_000;
 const MAX_CONNECTIONS = 4096;
+/** iPXE has one or two, a browser six, a NAT with a rack behind it some dozens. Else one laptop could take all of them. */
+const MAX_PER_SOURCE = 256;
 
 /** @throws PORT_IN_USE, NO_PERMISSION, NO_INTERFACE naming address and port. */
 export async function listenBoot(app: FastifyInstance, at: { address: string; port: number }): Promise<BootListener> {
@@ -25,12 +27,29 @@ export async function listenBoot(app: FastifyInstance, at: { address: string; po
   );
   server.timeout = IDLE_MS;
   server.maxConnections = MAX_CONNECTIONS;
+  boundSources(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(asFault(cause, at)));
     server.listen({ host: at.address, port: at.port, backlog: 1024 }, resolve);
   });
   const { address, port } = server.address() as AddressInfo;
   return { address, port, close: (graceMs = 0) => close(server, graceMs) };
+}
+
+/** Cuts connections beyond {@link MAX_PER_SOURCE} of one address. */
+function boundSources(server: Server): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket) => {
+    const ip = socket.remoteAddress ?? "";
+    const count = (open.get(ip) ?? 0) + 1;
+    open.set(ip, count);
+    socket.once("close", () => {
+      const left = (open.get(ip) ?? 1) - 1;
+      if (left === 0) open.delete(ip);
+      else open.set(ip, left);
+    });
+    if (count > MAX_PER_SOURCE) socket.destroy();
+  });
 }
 
 async function close(server: Server, graceMs: number): Promise<void> {
