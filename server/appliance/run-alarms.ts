@@ -6,29 +6,45 @@ import type { Inventory } from "../../inventory/port.ts";
 export type Alarm = { at: string; text: string; remedy?: string };
 export type Alarms = { list(): Alarm[]; close(): void };
 
+/** Causes shown; of each the last alarm and how many there were: a flood of one must not push out the others. */
 const KEPT = 20;
 const DAY_MS = 86_400_000;
 const READ_BACK = 1000;
 
 /** @param now what is wrong at this moment and cannot be an event yet. */
 export async function runAlarms(inventory: Inventory, now: () => Alarm | undefined): Promise<Alarms> {
-  const kept: EventRecord[] = [];
+  const kept = new Map<string, { event: EventRecord; count: number }>();
   const take = (events: readonly EventRecord[]) => {
-    kept.push(...events.filter((event) => EVENTS[event.kind]?.level === "alarm"));
-    kept.splice(0, kept.length - KEPT);
+    for (const event of events.filter((one) => EVENTS[one.kind]?.level === "alarm")) {
+      const cause = causeOf(event);
+      const count = (kept.get(cause)?.count ?? 0) + 1;
+      kept.delete(cause);
+      kept.set(cause, { event, count });
+      if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+    }
   };
   const stop = inventory.watchEvents(take);
   const earlier = await inventory.listEvents({ limit: READ_BACK });
-  const known = new Set(kept.map((event) => event.seq));
-  const late = kept.splice(0);
+  const late = [...kept.values()].map(({ event }) => event);
+  const known = new Set(late.map((event) => event.seq));
+  kept.clear();
   take([...earlier.filter((event) => !known.has(event.seq)), ...late]);
   return {
-    list: () => [...[now() ?? []].flat(), ...kept.filter((event) => event.at > Date.now() - DAY_MS).map(alarmOf)],
+    list: () => [
+      ...[now() ?? []].flat(),
+      ...[...kept.values()].filter(({ event }) => event.at > Date.now() - DAY_MS).map(alarmOf),
+    ],
     close: stop,
   };
 }
 
-const alarmOf = (event: EventRecord): Alarm => ({
+/** What an admin would mend: a full pool is one thing, however many machines got no address from it. */
+function causeOf({ kind, mac, detail }: EventRecord): string {
+  const thing = detail.pool ?? detail.interface ?? detail.file ?? mac ?? "";
+  return `${kind} ${thing} ${detail.server ?? ""}`;
+}
+
+const alarmOf = ({ event, count }: { event: EventRecord; count: number }): Alarm => ({
   at: new Date(event.at).toISOString(),
-  text: `${event.mac === undefined ? "" : `${event.mac} `}${describeEvent(event)}`,
+  text: `${event.mac === undefined ? "" : `${event.mac} `}${describeEvent(event)}${count > 1 ? ` (${count} times)` : ""}`,
 });

@@ -31,7 +31,7 @@ export function statusDocument(parts: StatusParts): StatusDocument {
         hasCarrier: at?.hasCarrier ?? false,
         dhcp: {
           configured: settings.dhcp,
-          mode: dhcp?.state ?? "off",
+          mode: dhcp === undefined ? "off" : (DHCP_WORDS[dhcp.state] ?? dhcp.state),
           reason: dhcp?.reason ?? "DHCP has not started yet",
         },
         networks: [...(dhcp?.networks ?? [])],
@@ -40,6 +40,9 @@ export function statusDocument(parts: StatusParts): StatusDocument {
     assets: assetRows(parts.assets),
   };
 }
+
+/** States of server/dhcp/mode.ts in the settings' own words, so that a mode that was asked for is not shown as another. */
+const DHCP_WORDS: Readonly<Record<string, string>> = { serving: "server", looking: "probing" };
 
 const STATE_WORDS = { verified: "verified", unverified: "checking", damaged: "damaged" } as const;
 

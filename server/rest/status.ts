@@ -16,7 +16,9 @@ const INTERFACE = z.object({
   hasCarrier: z.boolean(),
   dhcp: z.object({
     configured: z.string().describe("auto, server, proxy or off, as the settings say."),
-    mode: z.string().describe("What it does now: server, proxy, off, or probing while it looks."),
+    mode: z
+      .string()
+      .describe("What it does now: server, proxy, off, probing while it looks, or held while another server answers."),
     reason: z.string().describe("Why, in plain words."),
   }),
   networks: z.array(NETWORK),
