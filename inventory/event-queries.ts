@@ -39,8 +39,8 @@ export function eventQueries(db: Database) {
   const insert = db.prepare<unknown[]>(
     "INSERT INTO events (at, kind, mac, machine_id, attempt_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const prune = db.prepare<[number, number]>(
-    "DELETE FROM events WHERE at < ? AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
+  const prune = db.prepare<[number, number, number]>(
+    "DELETE FROM events WHERE at < ? AND seq <= (SELECT max(seq) FROM events) - ? AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
   );
   const pruneOver = db.prepare<[number, number]>(
     "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ? AND seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
@@ -64,7 +64,7 @@ export function eventQueries(db: Database) {
       return (order === "DESC" ? rows.reverse() : rows).map(eventOf);
     },
     /** Deletes, among the `limit` oldest, those before `before` (ms); says how many. */
-    prune: (before: number, limit: number) => prune.run(before, limit).changes,
+    prune: (before: number, spared: number, limit: number) => prune.run(before, spared, limit).changes,
     /** Deletes, among the `limit` oldest, those that are not of the newest `keep`; says how many. */
     pruneOver: (keep: number, limit: number) => pruneOver.run(keep, limit).changes,
   };

@@ -8,13 +8,16 @@ const FIRST_MS = 10_000;
 const EVERY_MS = 300 * 1000;
 const BITE_ROWS = 2000;
 
-/** The newest rows that are kept, however young the others are. */
-export type Bounds = { events: number; attempts: number };
+/**
+ * The newest rows that are kept, however young the others are; and the newest events that stay however old they look: an
+ * appliance whose clock once says 2040 must not forget what happened.
+ */
+export type Bounds = { events: number; attempts: number; sparedEvents: number };
 /**
  * Whoever floods the wire makes rows of every table in minutes; age alone would let the disk fill. A hundred machines that
  * boot daily with fifty events each make 450,000 in 90 days.
  */
-export const BOUNDS: Bounds = { events: 2_000_000, attempts: 100_000 };
+export const BOUNDS: Bounds = { events: 2_000_000, attempts: 100_000, sparedEvents: 5000 };
 
 /**
  * Deletes what began before `before` (milliseconds since 1970), machines that nobody touched and that were not seen since
@@ -24,7 +27,7 @@ export const BOUNDS: Bounds = { events: 2_000_000, attempts: 100_000 };
 export async function prune(commit: GroupCommit, tables: Tables, before: number, bounds = BOUNDS): Promise<number> {
   const { events, attempts, machines } = tables;
   const bites: ((notes: Notes) => number)[] = [
-    () => events.prune(before, BITE_ROWS),
+    () => events.prune(before, bounds.sparedEvents, BITE_ROWS),
     () => attempts.prune(before, BITE_ROWS),
     () => events.pruneOver(bounds.events, BITE_ROWS),
     () => attempts.pruneOver(bounds.attempts, BITE_ROWS),

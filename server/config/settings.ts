@@ -67,7 +67,7 @@ export const SETTINGS = {
     parse: durationMs("1h", "5200w"),
     otherwise: "90d",
     example: "30d",
-    doc: "How long the events of machines are kept.",
+    doc: "How long the events of machines are kept. The newest 5000 stay however old they look, in case the clock is wrong.",
   }),
   "retention.logBytes": setting({
     key: "retention.logs",

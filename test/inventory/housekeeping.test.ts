@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { openDatabase } from "../../inventory/database.ts";
 import { openLogLines } from "../../inventory/open-log-lines.ts";
 import { backUp, findNewestBackup, runBackups } from "../../inventory/run-backup.ts";
+import { BOUNDS } from "../../inventory/run-retention.ts";
 import { MAX_UNTOUCHED } from "../../inventory/sight-machine.ts";
 import { recorder, silent } from "./quiet-log.ts";
 import { tempInventory } from "./temp-inventory.ts";
@@ -83,7 +84,7 @@ test("closing in the middle of a copy leaves no half copy and says nothing", asy
 test("an inventory prunes events and attempts that are older than the settings keep them", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
   const t = tempInventory();
-  const inventory = await t.open({ now: () => NOW });
+  const inventory = await t.open({ now: () => NOW, bounds: { ...BOUNDS, sparedEvents: 0 } });
   const machine = await inventory.sightMachine({ mac: MAC, at: NOW });
   const attempt = (id: string, startedAt: number) => ({
     id,
@@ -108,9 +109,19 @@ test("an inventory prunes events and attempts that are older than the settings k
   expect((await inventory.listEvents({})).at(-1)!.seq).toBe(4502);
 });
 
+test("an inventory whose clock is years ahead keeps the newest events", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
+  const in2040 = Date.UTC(2040, 0, 1);
+  const inventory = await tempInventory().open({ now: () => in2040, bounds: { ...BOUNDS, sparedEvents: 300 } });
+  await inventory.recordEvents(Array.from({ length: 2500 }, () => ({ kind: "dhcp-ack" as const, at: NOW })));
+  vi.advanceTimersByTime(10_000);
+  await vi.waitFor(async () => expect(await inventory.listEvents({ limit: 10_000 })).toHaveLength(300), PATIENT);
+  expect((await inventory.listEvents({})).at(-1)!.seq).toBe(2500);
+});
+
 test("an inventory keeps the newest events and attempts when there are more than any site makes", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "clearTimeout", "clearInterval"] });
-  const inventory = await tempInventory().open({ now: () => NOW, bounds: { events: 3000, attempts: 2 } });
+  const inventory = await tempInventory().open({ now: () => NOW, bounds: { ...BOUNDS, events: 3000, attempts: 2 } });
   const { id: machineId } = await inventory.sightMachine({ mac: MAC, at: NOW });
   for (const n of [1, 2, 3, 4]) {
     await inventory.saveAttempt({
