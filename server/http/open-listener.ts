@@ -29,7 +29,8 @@ export async function listenBoot(app: FastifyInstance, at: { address: string; po
   server.maxConnections = MAX_CONNECTIONS;
   boundSources(server);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(asFault(cause, at)));
+    // Stays for good: a later fault (no descriptor left for a new connection) passes, and must not end the appliance.
+    server.on("error", (cause: NodeJS.ErrnoException) => reject(asFault(cause, at)));
     server.listen({ host: at.address, port: at.port, backlog: 1024 }, resolve);
   });
   const { address, port } = server.address() as AddressInfo;
