@@ -53,6 +53,17 @@ export function observeInterfaces(): ServedInterface[] {
   });
 }
 
+const RECENT_MS = 1000;
+let recent: { readAt: number; interfaces: readonly ServedInterface[] } | undefined;
+
+/** The same, at most a second old: for what asks with each packet or request (reading them takes half a millisecond). */
+export function recentInterfaces(): readonly ServedInterface[] {
+  const now = performance.now();
+  if (recent === undefined || now - recent.readAt >= RECENT_MS)
+    recent = { readAt: now, interfaces: observeInterfaces() };
+  return recent.interfaces;
+}
+
 /** One interface by name. Throws NO_INTERFACE, which names those that exist. */
 export function getInterface(name: string, all: readonly ServedInterface[] = observeInterfaces()): ServedInterface {
   const found = all.find((one) => one.name === name);

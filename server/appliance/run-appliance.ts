@@ -11,7 +11,7 @@ import { adminSocketPath } from "../config/cross-checks.ts";
 import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
 import { serveGrpc } from "../grpc/server.ts";
-import { getInterface, observeInterfaces } from "../observe.ts";
+import { getInterface, observeInterfaces, recentInterfaces } from "../observe.ts";
 import { listenAdmin } from "../rest/admin-socket.ts";
 import { buildAdminApp } from "../rest/app.ts";
 import { actorOfPeer } from "../rest/peer-socket.ts";
@@ -72,7 +72,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     ...{ inventory, record, log, httpPort: http.port, grpcPort: grpc.port, ticketMs: TICKET_MS },
     caFingerprint: secrets.ca.fingerprint,
     strangersAt: (ip) => {
-      const at = observeInterfaces().find((one) => one.addresses.includes(ip));
+      const at = recentInterfaces().find((one) => one.addresses.includes(ip));
       return strangersOf.get(at?.name ?? "") ?? "ignore";
     },
     imageFor: (arch) => assets.find({ arch }),

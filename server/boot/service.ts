@@ -174,17 +174,15 @@ export class BootService {
     return reason;
   }
 
-  async #sight(request: ScriptRequest, query: ScriptQuery): Promise<Machine> {
-    const { inventory } = this.#deps;
-    const machine = await inventory.sightMachine({
+  #sight(request: ScriptRequest, query: ScriptQuery): Promise<Machine> {
+    return this.#deps.inventory.sightMachine({
       mac: request.mac,
       at: Date.now(),
       arch: IMAGE_ARCH[request.arch] ?? request.arch,
       firmware: request.platform === "efi" ? "uefi" : "bios",
       ...identityOf(query),
+      activity: "loading",
     });
-    await inventory.moveActivity(machine.id, "loading");
-    return machine;
   }
 
   async #saveAttempt(id: string, machine: Machine, request: ScriptRequest, peer: Peer, script: Script): Promise<void> {

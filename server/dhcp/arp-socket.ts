@@ -25,13 +25,14 @@ const ASK_AGAIN_AFTER_MS = [0, 80, 200];
 /** Frames read per look at most, so that a storm cannot hold the event loop. */
 const FRAMES_PER_LOOK = 256;
 
-type Waiter = { ip: Ipv4; settle: (mac: Mac | undefined) => void };
+type Waiter = { settle: (mac: Mac | undefined) => void };
 
 /** Opens the socket for one interface. Throws NO_PERMISSION without CAP_NET_RAW, NO_INTERFACE when it has gone. */
 export function openArpSocket(at: ServedInterface): ArpSocket {
   const fd = openPacketSocket(at);
   const frame = new Uint8Array(64);
-  const waiters = new Set<Waiter>();
+  /** By the address they ask for: a hall that boots asks for a thousand at once, and other machines' ARP goes on meanwhile. */
+  const waiters = new Map<Ipv4, Set<Waiter>>();
   const destination = c.packetAddress(ETH_P_ARP, at.index, BROADCAST_MAC);
   let timer: NodeJS.Timeout | undefined;
   let isOpen = true;
@@ -42,7 +43,7 @@ export function openArpSocket(at: ServedInterface): ArpSocket {
       if (length < 0) break;
       const sender = decodeArpSender(frame.subarray(0, length));
       if (sender === undefined || sender.mac === at.mac) continue;
-      for (const waiter of [...waiters]) if (waiter.ip === sender.ip) waiter.settle(sender.mac);
+      for (const waiter of [...(waiters.get(sender.ip) ?? [])]) waiter.settle(sender.mac);
     }
   };
   const ask = (ip: Ipv4, senderIp: Ipv4, timeoutMs: number) =>
@@ -55,14 +56,16 @@ export function openArpSocket(at: ServedInterface): ArpSocket {
       const timers = ASK_AGAIN_AFTER_MS.filter((ms) => ms < timeoutMs).map((ms) => setTimeout(send, ms));
       const settle = (mac: Mac | undefined) => {
         for (const one of timers) clearTimeout(one);
-        waiters.delete(waiter);
+        const others = waiters.get(ip);
+        others?.delete(waiter);
+        if (others?.size === 0) waiters.delete(ip);
         if (waiters.size === 0) clearInterval(timer);
         resolve(mac);
       };
-      const waiter: Waiter = { ip, settle };
+      const waiter: Waiter = { settle };
       timers.push(setTimeout(() => settle(undefined), timeoutMs));
       if (waiters.size === 0) timer = setInterval(look, LOOK_EVERY_MS);
-      waiters.add(waiter);
+      waiters.set(ip, (waiters.get(ip) ?? new Set()).add(waiter));
     });
 
   return {
@@ -71,7 +74,7 @@ export function openArpSocket(at: ServedInterface): ArpSocket {
     close() {
       if (!isOpen) return;
       isOpen = false;
-      for (const waiter of [...waiters]) waiter.settle(undefined);
+      for (const waiter of [...waiters.values()].flatMap((set) => [...set])) waiter.settle(undefined);
       c.libc().close(fd);
     },
   };

@@ -5,7 +5,7 @@ import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { AUTOEXEC } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
-import { getInterface, observeInterfaces, watchInterfaces } from "../observe.ts";
+import { getInterface, observeInterfaces, recentInterfaces, watchInterfaces } from "../observe.ts";
 import { LeaseBook } from "./leases.ts";
 import { ProbedAddresses } from "./probed-addresses.ts";
 import { LogSample, RateLimit } from "./rate-limit.ts";
@@ -110,13 +110,14 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   };
 }
 
-/** All addresses of this box, those of interfaces that are not served included: read again when older than a second. */
+/** All addresses of this box, those of interfaces that are not served included; listed anew when they were read anew. */
 function freshAddresses(): () => readonly Ipv4[] {
-  let [readAt, addresses]: [number, readonly Ipv4[]] = [Number.NEGATIVE_INFINITY, []];
+  let [listedFrom, addresses]: [unknown, readonly Ipv4[]] = [undefined, []];
   return () => {
-    if (performance.now() - readAt >= 1000) {
-      addresses = observeInterfaces().flatMap((one) => one.addresses);
-      readAt = performance.now();
+    const interfaces = recentInterfaces();
+    if (interfaces !== listedFrom) {
+      addresses = interfaces.flatMap((one) => one.addresses);
+      listedFrom = interfaces;
     }
     return addresses;
   };

@@ -1,6 +1,6 @@
 // How fast DHCP is beside Kea and dnsmasq, rounds interleaved on the same two cores: the server on core 0, the load on core 1.
 // Run it as root, on a machine that does little else:
-//   node test/bench/dhcp.ts [--rounds 3] [--servers slipway,kea,dnsmasq] [--cases new,known,renew,storm,perfdhcp] [--profile DIR]
+//   node test/bench/dhcp.ts [--rounds 3] [--servers slipway,kea,dnsmasq] [--cases new,known,renew,storm,perfdhcp,leases,script] [--profile DIR]
 // One line per measurement, then the medians and each server's ratio to Kea. Nothing is asserted: read ratios, not rates.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,19 +64,24 @@ const RELAY = { relay: CLIENT_IP, server: SERVER_IP };
 const MANY = { seconds: RUN_SECONDS, outstanding: 32, machines: 2000 };
 const ORDERS = {
   new: { kind: "new", ...MANY, outstanding: 16, first: 0x100000 },
-  known: { kind: "known", ...MANY, first: 0x200000 },
+  known: { kind: "known", ...MANY, machines: 8000, pauseMs: 10_000, first: 0x200000 },
   renew: { kind: "renew", ...MANY, ...RELAY, first: 0x300000 },
   storm: { kind: "storm", ...MANY, seconds: 20, machines: 5000, overMs: 1000, first: 0x400000 },
+  /** For the memory that 10,000 leases take. */
+  leases: { kind: "storm", ...MANY, seconds: 20, machines: 10_000, overMs: 10_000, first: 0x500000 },
+  /** Fewer than the kernel has room for neighbours (net.ipv4.neigh.default.gc_thresh3: 1,024). */
+  script: { kind: "script", ...MANY, outstanding: 16, machines: 900, server: SERVER_IP, first: 0x600000 },
 } as const satisfies Record<string, LoadOrder>;
 
 async function measureLoad(rig: Rig, { pid }: Running, name: keyof typeof ORDERS): Promise<Figures> {
   let before = 0;
+  const idleMiB = rssMiB(pid);
   const result = await load(rig, ORDERS[name], () => {
     before = cpuSeconds(pid);
   });
   const cpu = cpuSeconds(pid) - before;
   const { done, seconds, ...rest } = result;
-  return { perSecond: done / seconds, cpuUs: (cpu * 1e6) / done, ...rest, rssMiB: rssMiB(pid) };
+  return { perSecond: done / seconds, cpuUs: (cpu * 1e6) / done, ...rest, idleMiB, rssMiB: rssMiB(pid) };
 }
 
 /** Every exchange is a new machine behind a relay; answers that come after a second are lost to it. */

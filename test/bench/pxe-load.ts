@@ -3,15 +3,17 @@
 //   new     `outstanding` machines at a time, each one never seen, DISCOVER to ACK
 //   known   the same over `machines` machines that took their leases before the clock starts
 //   renew   those machines renew by a relay at `relay` (ciaddr and giaddr set), REQUEST to ACK
+//   script  machines that took their leases before fetch their boot scripts, each its first
 //   storm   `machines` are switched on within `overMs`; each asks again after 1, 2, 4, 8 s, as firmware does
 import { createSocket, type Socket } from "node:dgram";
 import { setTimeout as wait } from "node:timers/promises";
 import { ipv4ToNumber } from "../../inventory/address.ts";
 import { koffiProvider } from "../../server/dhcp/socket.ts";
 import { ACK, NAK, OFFER, offsetOf, pxePacket, type Speaking } from "./pxe-packets.ts";
+import { fetchScript, takeAddresses } from "./script-load.ts";
 
 export type LoadOrder = {
-  kind: "new" | "known" | "renew" | "storm";
+  kind: "new" | "known" | "renew" | "storm" | "script";
   seconds: number;
   outstanding: number;
   machines: number;
@@ -20,6 +22,8 @@ export type LoadOrder = {
   overMs?: number;
   relay?: string;
   server?: string;
+  /** Between the machines' leases and the clock's start: events that say nothing new are not written for ten seconds. */
+  pauseMs?: number;
 };
 /** Milliseconds are of whole exchanges (DISCOVER to ACK; `renew`: REQUEST to ACK). `lost`: answers that came too late or never. */
 export type LoadResult = {
@@ -43,7 +47,7 @@ const STORM_WAITS_MS = [1000, 2000, 4000, 8000, 16_000];
 export async function runLoad(interfaceName: string, order: LoadOrder): Promise<LoadResult> {
   const socket = await openSocket(interfaceName, order.relay === undefined ? 68 : 67);
   const relay = order.relay === undefined ? 0 : ipv4ToNumber(order.relay);
-  const target = order.server ?? "255.255.255.255";
+  const target = order.relay === undefined ? "255.255.255.255" : order.server!;
   const waiting = new Map<number, Waiter>();
   const count = { sent: 0, lost: 0, naks: 0 };
   let nextXid = (process.pid * 65_536) >>> 0;
@@ -111,6 +115,14 @@ export async function runLoad(interfaceName: string, order: LoadOrder): Promise<
       const n = order.first + (next++ % order.machines);
       return renew(n, has.get(n) ?? 0);
     },
+    script: async () => {
+      const n = order.first + next++;
+      const ip = has.get(n);
+      if (ip === undefined) return undefined;
+      const isScript = await fetchScript(n, ip, order.server!);
+      if (!isScript) count.lost++;
+      return isScript || undefined;
+    },
     storm: () => dora(order.first + next++, STORM_WAITS_MS),
   };
   const timed = async () => {
@@ -118,14 +130,16 @@ export async function runLoad(interfaceName: string, order: LoadOrder): Promise<
     if ((await EXCHANGES[order.kind]()) !== undefined) tookMs.push(performance.now() - from);
   };
 
-  if (order.kind === "known" || order.kind === "renew") await warmUp();
+  if (["known", "renew", "script"].includes(order.kind)) await warmUp();
+  if (order.kind === "script") takeAddresses(interfaceName, has.values());
+  await wait(order.pauseMs ?? 0);
   process.stdout.write("begin\n");
   const begun = performance.now();
   if (order.kind === "storm") await storm(order, timed);
   else {
     const end = begun + order.seconds * 1000;
     const worker = async () => {
-      while (performance.now() < end) await timed();
+      while (performance.now() < end && !(order.kind === "script" && next >= order.machines)) await timed();
     };
     await Promise.all(Array.from({ length: order.outstanding }, worker));
   }
