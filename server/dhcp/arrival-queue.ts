@@ -2,12 +2,17 @@
 // is dropped early and whoever is answered is answered at once. A plain queue would grow until every answer is too late.
 // Made by run-arrivals.ts. Pure: time is an argument.
 
-/** Repeated after a second by iPXE and perfdhcp, later by others; half a second more for the answer is not there. */
-export const PATIENCE_MS = 800;
+/**
+ * EDK2 and PXE ROMs wait four seconds for an OFFER, and iPXE, which repeats after one, takes the late answer to its first try.
+ * The newest go first, so that an old DISCOVER takes nobody's time: it is answered when the wave is over.
+ */
+export const DISCOVER_PATIENCE_MS = 4000;
+/** REQUESTs go before DISCOVERs, so an old one does take time from others; iPXE and perfdhcp have given it up by then. */
+export const REQUEST_PATIENCE_MS = 1000;
 /** When the oldest waits for longer than this there is more than can be answered, and the newest are answered first. */
 export const NEWEST_FIRST_AFTER_MS = 100;
-/** Of each kind; a rack that powers on is two orders of magnitude smaller. 4096 packets take about 6 MB. */
-export const MAX_WAITING = 4096;
+/** Of each kind; a rack that powers on is two orders of magnitude smaller. 8192 packets take about 12 MB. */
+export const MAX_WAITING = 8192;
 
 type Entry<T> = { item: T; key: number | undefined; arrivedAt: number; isGone: boolean };
 
@@ -45,7 +50,12 @@ class Lane<T> {
   #entries: Entry<T>[] = [];
   #head = 0;
   readonly #byKey = new Map<number, Entry<T>>();
+  readonly #patienceMs: number;
   size = 0;
+
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
 
   put(item: T, key: number | undefined, now: number): "queued" | "repeated" {
     const before = key === undefined ? undefined : this.#byKey.get(key);
@@ -63,7 +73,7 @@ class Lane<T> {
     for (; this.#head < this.#entries.length; this.#head++) {
       const entry = this.#entries[this.#head]!;
       if (entry.isGone) continue;
-      if (now - entry.arrivedAt <= PATIENCE_MS && this.size <= MAX_WAITING) break;
+      if (now - entry.arrivedAt <= this.#patienceMs && this.size <= MAX_WAITING) break;
       this.#remove(entry);
       dropped++;
     }
@@ -103,8 +113,8 @@ class Lane<T> {
 const REQUESTS_OF_FOUR = 3;
 
 export class ArrivalQueue<T> {
-  readonly #discovers = new Lane<T>();
-  readonly #others = new Lane<T>();
+  readonly #discovers = new Lane<T>(DISCOVER_PATIENCE_MS);
+  readonly #others = new Lane<T>(REQUEST_PATIENCE_MS);
   #taken = 0;
 
   get size(): number {

@@ -74,22 +74,35 @@ export async function runLoad(interfaceName: string, order: LoadOrder): Promise<
   }, 10);
 
   type Words = Speaking extends infer S ? (S extends Speaking ? Omit<S, "xid" | "relay"> : never) : never;
-  const ask = (words: Words, waitMs: number) =>
+  /** Without an xid of its own an exchange gets a new one, as each of perfdhcp's has. */
+  const ask = (words: Words, waitMs: number, ownXid?: number) =>
     new Promise<Answer | undefined>((resolve) => {
       nextXid = (nextXid + 1) >>> 0;
-      waiting.set(nextXid, { resolve, until: performance.now() + waitMs });
+      const xid = ownXid ?? nextXid;
+      waiting.set(xid, { resolve, until: performance.now() + waitMs });
       count.sent++;
-      socket.send(pxePacket({ ...words, xid: nextXid, relay } as Speaking), 67, target);
+      socket.send(pxePacket({ ...words, xid, relay } as Speaking), 67, target);
     });
   const dora = async (n: number, waits: readonly number[] = [LOST_MS]): Promise<Answer | undefined> => {
+    // iPXE and EDK2 keep the number while they repeat: a late OFFER is as good as one in time.
+    const xid = waits.length > 1 ? n : undefined;
     for (const waitMs of waits) {
-      const offer = await ask({ say: "discover", n }, waitMs);
+      const offer = await ask({ say: "discover", n }, waitMs, xid);
       if (offer?.type !== OFFER) continue;
-      const ack = await ask({ say: "request", n, ip: offer.ip, server: offer.server }, waitMs);
+      const ack = await askUntilAck(n, offer, waitMs, xid);
       if (ack?.type === ACK) return ack;
       if (ack?.type === NAK) count.naks++;
     }
     return undefined;
+  };
+  /** An OFFER that comes twice, because the DISCOVER did, is not the answer to the REQUEST. */
+  const askUntilAck = async (n: number, offer: Answer, waitMs: number, xid?: number): Promise<Answer | undefined> => {
+    const until = performance.now() + waitMs;
+    let answer = await ask({ say: "request", n, ip: offer.ip, server: offer.server }, waitMs, xid);
+    while (answer?.type === OFFER && xid !== undefined) {
+      answer = await new Promise<Answer | undefined>((resolve) => waiting.set(xid, { resolve, until }));
+    }
+    return answer;
   };
   const renew = async (n: number, ip: number): Promise<Answer | undefined> => {
     const ack = await ask({ say: "renew", n, ip }, LOST_MS);

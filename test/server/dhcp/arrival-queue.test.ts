@@ -3,11 +3,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   ArrivalQueue,
+  DISCOVER_PATIENCE_MS,
   MAX_WAITING,
   NEWEST_FIRST_AFTER_MS,
-  PATIENCE_MS,
   type Peeked,
   peekArrival,
+  REQUEST_PATIENCE_MS,
 } from "../../../server/dhcp/arrival-queue.ts";
 import { encodePacket } from "../../../server/dhcp/packet.ts";
 import { packetOf } from "./lab-client.ts";
@@ -47,13 +48,15 @@ describe("order", () => {
 describe("bounds", () => {
   test("what nobody waits for any more is dropped, and nothing else", () => {
     const { queue } = filled([
-      ["old", DISCOVER, 0],
-      ["old too", REQUEST, 1],
-      ["young", REQUEST, 2],
+      ["an old discover", DISCOVER, 0],
+      ["a young discover", DISCOVER, 2],
+      ["an old request", REQUEST, 0],
+      ["a young request", REQUEST, 2],
     ]);
-    expect(queue.dropLate(PATIENCE_MS)).toBe(0);
-    expect(queue.dropLate(PATIENCE_MS + 2)).toBe(2);
-    expect(takeAll(queue, PATIENCE_MS + 2)).toBe("young");
+    expect(queue.dropLate(REQUEST_PATIENCE_MS)).toBe(0);
+    expect(queue.dropLate(REQUEST_PATIENCE_MS + 2)).toBe(1);
+    expect(queue.dropLate(DISCOVER_PATIENCE_MS + 2)).toBe(2);
+    expect(takeAll(queue, DISCOVER_PATIENCE_MS + 2)).toBe("a young discover");
   });
   test("of too many the oldest are dropped", () => {
     const { queue } = filled(
