@@ -25,6 +25,8 @@ export const PACKAGES = {
     atftp: "a TFTP client with RFC 2347 options that is not ours",
     curl: "an HTTP and TFTP client that is not ours",
     tcpdump: "what was really sent",
+    procps: "sysctl, for the relay's namespace",
+    netbase: "the names of ports, which atftp looks up",
     openssl: "a second opinion on certificates",
     cpio: "a second opinion on the initramfs",
     strace: "the order of fdatasync and send",

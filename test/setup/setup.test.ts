@@ -21,6 +21,9 @@ type Lock = {
 const { differences } = (await load("need-node-modules.mjs")) as {
   differences(lock: Lock, installed: Lock): string[];
 };
+const { closedDirectory } = (await load("open-to-others.mjs")) as {
+  closedDirectory(path: string, modeOf: (directory: string) => number): string | undefined;
+};
 const { formatSeconds } = (await load("say.mjs")) as { formatSeconds(seconds: number): string };
 
 const BOOKWORM = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n';
@@ -96,4 +99,16 @@ test("differences names what is missing or of another version, and lets only oth
     },
   };
   expect(differences(lock, installed)).toEqual(["node_modules/b", "node_modules/c", "node_modules/native"]);
+});
+
+test("closedDirectory names the highest directory that others may not pass", () => {
+  const modes: Record<string, number> = {
+    "/": 0o755,
+    "/home": 0o755,
+    "/home/anna": 0o700,
+    "/home/anna/slipway": 0o750,
+  };
+  const modeOf = (directory: string) => modes[directory]!;
+  expect(closedDirectory("/home/anna/slipway", modeOf)).toBe("/home/anna");
+  expect(closedDirectory("/home", modeOf)).toBeUndefined();
 });
