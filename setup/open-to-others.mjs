@@ -13,7 +13,10 @@ export function closedDirectory(path, modeOf = (directory) => statSync(directory
   return above ?? ((modeOf(path) & 0o001) === 0 ? path : undefined);
 }
 
-/** Makes the directory $1, shows the clone $2 there, and goes on there with the rest. */
+/** Whether this is the run that sees the clone at its second place. */
+export const isAtSecondPlace = () => process.env.SLIPWAY_SECOND_PLACE !== undefined;
+
+/** Shows the clone $2 at the directory $1, and goes on there with the rest. */
 const AT_SECOND_PLACE = 'place=$1; clone=$2; shift 2; mount --bind "$clone" "$place" && cd "$place" && exec "$@"';
 
 /** Runs one of the set-up's programs as it is, but seen at a place that others can reach. @returns its exit code. */
@@ -23,7 +26,8 @@ export async function runWhereOthersSee(closed, program, args) {
   say(`other users cannot pass ${closed}; the tests see this clone at ${place}`);
   try {
     const again = [process.execPath, join(place, program), ...args];
-    return await runProgram("unshare", ["--mount", "sh", "-c", AT_SECOND_PLACE, "sh", place, ROOT, ...again]);
+    const unshare = ["--mount", "sh", "-c", AT_SECOND_PLACE, "sh", place, ROOT, ...again];
+    return await runProgram("unshare", unshare, { env: { ...process.env, SLIPWAY_SECOND_PLACE: place } });
   } finally {
     rmdirSync(place);
   }
