@@ -29,6 +29,16 @@ const ROWS = [
     events: events(["dhcp-discover", 1000], ["enrolled", 2000], ["dhcp-discover", 6000], ["tftp-start", 9000]),
     parts: { "self-test": 1000, firmware: 3000 },
   },
+  {
+    name: "a machine whose agent needed 3 s to its first word",
+    poweredOnAt: 1000,
+    events: [
+      ...events(["dhcp-discover", 3000], ["script", 9500], ["image-start", 10_000], ["ticket-fetched", 12_500]),
+      { kind: "agent-contact", at: 20_000, detail: { ms: 3000 } },
+      { kind: "enrolled", at: 20_010 },
+    ],
+    parts: { "self-test": 2000, firmware: 6500, loader: 500, image: 2500, kernel: 4500, agent: 3010 },
+  },
   { name: "a machine that says nothing", poweredOnAt: 5000, events: [], parts: {} },
 ];
 for (const { name, poweredOnAt, events: given, parts } of ROWS) {

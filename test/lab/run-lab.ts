@@ -1,6 +1,6 @@
 // `npm start` without an interface, and `npm run lab`: the appliance and machines with real firmware that netboot into it,
 // with the timeline on the terminal. Needs root. setup/start.mjs and setup/lab.mjs prepare the host and call it.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { SlipwayError } from "../../server/contract/errors.ts";
@@ -85,6 +85,17 @@ async function followMachines(rack: Rack, machines: readonly Vm[], afterSeq: num
   throw new SlipwayError("NOT_RUNNING", "the appliance ended while the lab was watching it");
 }
 
+const DISK_BYTES = 20 * 2 ** 30;
+
+/** An empty disk, new for each run; sparse, it takes no room. */
+function blankDisk(dataDir: string, number: number): string {
+  const file = join(dataDir, `lab-disk-${number}.img`);
+  rmSync(file, { force: true });
+  writeFileSync(file, "", { mode: 0o600 });
+  truncateSync(file, DISK_BYTES);
+  return file;
+}
+
 function sayHowToLook(mac: string): void {
   print(`The appliance and the lab stay up until Ctrl-C. In a second terminal, here:
 
@@ -104,7 +115,9 @@ async function runLab(rack: Rack, options: LabOptions): Promise<void> {
   const newest = await rack.admin.get<{ events: EventView[] }>("/v1/events", { limit: 1 });
   const afterSeq = newest.events.at(-1)?.seq ?? 0;
   const machines: Vm[] = [];
-  for (let i = 0; i < options.machines; i++) machines.push(await rack.powerOn({ firmware: options.firmware }));
+  for (let i = 0; i < options.machines; i++) {
+    machines.push(await rack.powerOn({ firmware: options.firmware, disk: blankDisk(options.dataDir, i + 1) }));
+  }
   for (const vm of machines) {
     print(`${vm.mac} is powered on (${options.firmware}, emulated processor); its console: ${vm.consoleFile}`);
   }
