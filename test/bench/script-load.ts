@@ -5,7 +5,7 @@ import { numberToIpv4 } from "../../inventory/address.ts";
 
 /** Gives the load's interface all the addresses that its machines have leased. */
 export function takeAddresses(interfaceName: string, addresses: Iterable<number>): void {
-  const lines = Array.from(addresses, (ip) => `address add ${numberToIpv4(ip)}/12 dev ${interfaceName}`);
+  const lines = Array.from(addresses, (ip) => `address replace ${numberToIpv4(ip)}/12 dev ${interfaceName}`);
   execFileSync("ip", ["-batch", "-"], { input: lines.join("\n") });
 }
 
