@@ -30,7 +30,9 @@ try {
     log,
     record: (event) => {
       if (!options.isQuiet) say({ event: event.kind, mac: event.mac, ...event.detail });
-      inventory.recordEvents([{ ...event, at: Date.now() }], "soon").catch((cause) => log.warn(`event lost: ${cause.message}`));
+      inventory
+        .recordEvents([{ ...event, at: Date.now() }], "soon")
+        .catch((cause) => log.warn(`event lost: ${cause.message}`));
     },
     loopCount: () => 0,
   });
