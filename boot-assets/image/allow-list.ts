@@ -68,7 +68,7 @@ function faultsOfContent(path: string, entry: FileEntry): string[] {
   if (!isElf(entry.bytes) || isFirmware(path) || isModule(path)) return faults;
   const elf = readElf(entry.bytes, path);
   if (elf.kind === "relocatable") faults.push(`/${path} is an object file; only kernel modules may be`);
-  const what = entry.from.startsWith("npm:node-") ? undefined : findForbidden(entry.bytes, elf);
+  const what = findForbidden(entry.bytes, elf);
   if (what !== undefined) faults.push(`/${path} is ${what}, whatever its name`);
   return faults;
 }

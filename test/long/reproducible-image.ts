@@ -70,7 +70,6 @@ async function buildIn(
 ): Promise<Map<string, string>> {
   const dir = join(base, where.name);
   const [tree, cacheDir, out] = [join(dir, "slipway"), join(dir, "cache"), join(dir, "out")];
-  copySources(tree, cacheDir);
   if (isSabotaged) appendFileSync(join(tree, "boot-assets/image/rootfs/etc/hosts"), `# ${tree}\n`);
   const env = {
     ...{ PATH: process.env.PATH, HOME: process.env.HOME, SLIPWAY_CACHE: cacheDir, ...where.env },
@@ -88,6 +87,8 @@ const { values } = parseArgs({
 });
 const base = mkdtempSync(join(tmpdir(), "slipway-reproducible-"));
 try {
+  // Both copies before the first build: the work tree may change meanwhile.
+  for (const { name } of TWO) copySources(join(base, name, "slipway"), join(base, name, "cache"));
   const [first, second] = [
     await buildIn(base, TWO[0]!, values.arch, values.sabotage),
     await buildIn(base, TWO[1]!, values.arch, values.sabotage),
