@@ -42,10 +42,10 @@ try {
       const row: Row = { ...Object.fromEntries(parts), total: seconds(split.totalMs) };
       rows.push(row);
       // Others' load on this machine explains a slow run.
-      console.log(JSON.stringify({ firmware, run, load: Number(loadavg()[0]!.toFixed(1)), ...row }));
+      console.log(JSON.stringify({ machine: firmware, run, load: Number(loadavg()[0]!.toFixed(1)), ...row }));
     }
     const medians = Object.keys(rows[0]!).map((part) => [part, median(rows.map((row) => row[part]!))]);
-    console.log(JSON.stringify({ firmware, median: true, ...Object.fromEntries(medians) }));
+    console.log(JSON.stringify({ machine: firmware, median: true, ...Object.fromEntries(medians) }));
   }
 } finally {
   await rack.close();
