@@ -1,26 +1,42 @@
-// Puts finished files in their place: first into the cache under the hash of their inputs, then, as hard links, into the
-// asset directory that an appliance reads. Directories appear whole or not at all. Called by build.ts.
+// Puts finished files in their place: first into the cache under the hash of their inputs, then, as copies, into the asset
+// directory that an appliance reads: damage there must not reach the cache, which repairs it. Directories appear whole or
+// not at all. Every file has one fixed time, so that a later write to it shows without hashing. Called by build.ts.
 import {
+  constants,
   copyFileSync,
   existsSync,
-  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 
+/** The modification time of all that this file writes. */
+const STAMP = new Date("2000-01-01T00:00:00Z");
+
 /** Names that start with a dot are not read by the appliance (boot-assets/read-folder.ts). */
 const draftOf = (dir: string, tag: string) => join(dirname(dir), `.${dir.split("/").at(-1)}.${process.pid}.${tag}`);
 
-/** Files of a finished build, or undefined. */
-export const findBuilt = (cacheDir: string, key: string): string | undefined => {
+const filesBelow = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
+
+const isUntouched = (file: string): boolean => statSync(file).mtimeMs === STAMP.getTime();
+
+/** The directory of a finished build; undefined when there is none, or when someone wrote to it since. */
+export function findBuilt(cacheDir: string, key: string): string | undefined {
   const dir = join(cacheDir, "built", key);
-  return existsSync(dir) ? dir : undefined;
-};
+  if (!existsSync(dir)) return undefined;
+  if (filesBelow(dir).every((file) => isUntouched(join(dir, file)))) return dir;
+  rmSync(dir, { recursive: true });
+  return undefined;
+}
 
 /** Keeps a build's files; returns their directory. A second build of the same inputs changes nothing. */
 export function keepBuilt(cacheDir: string, key: string, files: ReadonlyMap<string, Uint8Array>): string {
@@ -28,15 +44,17 @@ export function keepBuilt(cacheDir: string, key: string, files: ReadonlyMap<stri
   const draft = draftOf(dir, "draft");
   rmSync(draft, { recursive: true, force: true });
   for (const [name, bytes] of files) {
-    mkdirSync(dirname(join(draft, name)), { recursive: true });
-    writeFileSync(join(draft, name), bytes, { mode: 0o444 });
+    const file = join(draft, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, bytes, { mode: 0o444 });
+    utimesSync(file, STAMP, STAMP);
   }
   if (existsSync(dir)) rmSync(draft, { recursive: true });
   else renameSync(draft, dir);
   return dir;
 }
 
-/** Old builds are let go: the newest `keep` of one kind ("amd64-base-…") stay. `keys` are in use and always stay. */
+/** Lets all builds of one kind (`prefix`: "amd64-base-") go but the one in use. */
 export function forgetOldBuilds(cacheDir: string, prefix: string, inUse: string): void {
   const base = join(cacheDir, "built");
   for (const name of readdirSync(base)) {
@@ -44,35 +62,30 @@ export function forgetOldBuilds(cacheDir: string, prefix: string, inUse: string)
   }
 }
 
-const filesBelow = (dir: string): string[] =>
-  readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    // Another file system, or one without hard links.
-    copyFileSync(from, to);
-  }
+/** Whether `target` has every file of `built`, untouched since it was put there; what it has more does not matter. */
+function holds(target: string, built: string, mark: string): boolean {
+  const isSame = (file: string) =>
+    existsSync(join(target, file)) &&
+    statSync(join(target, file)).size === statSync(join(built, file)).size &&
+    isUntouched(join(target, file));
+  return filesBelow(built).every(isSame) && readFileSync(join(target, mark)).equals(readFileSync(join(built, mark)));
 }
 
 /**
  * Makes `target` hold what `built` holds, in one rename.
  *
- * @param mark a small file that tells whether it does already.
+ * @param mark the small file that names the hashes of all others.
  * @returns false when there was nothing to do.
  */
 export function publish(built: string, target: string, mark: string): boolean {
-  const markOf = (dir: string) => (existsSync(join(dir, mark)) ? readFileSync(join(dir, mark), "utf8") : undefined);
-  if (markOf(target) === markOf(built)) return false;
+  if (holds(target, built, mark)) return false;
   const draft = draftOf(target, "draft");
   const old = draftOf(target, "old");
   rmSync(draft, { recursive: true, force: true });
   for (const file of filesBelow(built)) {
     mkdirSync(dirname(join(draft, file)), { recursive: true });
-    linkOrCopy(join(built, file), join(draft, file));
+    copyFileSync(join(built, file), join(draft, file), constants.COPYFILE_FICLONE);
+    utimesSync(join(draft, file), STAMP, STAMP);
   }
   if (existsSync(target)) renameSync(target, old);
   renameSync(draft, target);

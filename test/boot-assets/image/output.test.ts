@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -16,6 +16,12 @@ const files = (text: string) =>
     ["manifest.json", Buffer.from(text)],
     ["a/b", Buffer.from("b")],
   ]);
+
+/** As a failing disk or a person would: same size, other bytes. */
+function overwrite(file: string): void {
+  chmodSync(file, 0o644);
+  writeFileSync(file, "x".repeat(statSync(file).size));
+}
 
 test("keepBuilt and publish: whole directories, read-only files, nothing left over", () => {
   const built = keepBuilt(dir, "amd64-base-1", files("one"));
@@ -35,6 +41,30 @@ test("keepBuilt and publish: whole directories, read-only files, nothing left ov
 test("keepBuilt keeps the first of two builds of the same inputs", () => {
   keepBuilt(dir, "k", files("one"));
   expect(readFileSync(join(keepBuilt(dir, "k", files("two")), "manifest.json"), "utf8")).toBe("one");
+});
+
+test("publish repairs a file that was changed or lost, from a cache that the damage did not reach", () => {
+  const target = join(dir, "out/images/amd64-base");
+  const built = keepBuilt(dir, "k", files("one"));
+  const damages = [
+    () => rmSync(join(target, "a/b")),
+    () => overwrite(join(target, "a/b")),
+    () => overwrite(join(target, "manifest.json")),
+  ];
+  publish(built, target, "manifest.json");
+  for (const damage of damages) {
+    damage();
+    expect(publish(built, target, "manifest.json")).toBe(true);
+    expect(readFileSync(join(target, "a/b"), "utf8")).toBe("b");
+    expect(publish(built, target, "manifest.json")).toBe(false);
+  }
+});
+
+test("findBuilt gives up a build that someone wrote to", () => {
+  const built = keepBuilt(dir, "k", files("one"));
+  overwrite(join(built, "a/b"));
+  expect(findBuilt(dir, "k")).toBeUndefined();
+  expect(readdirSync(join(dir, "built"))).toEqual([]);
 });
 
 test("forgetOldBuilds lets go what is not in use, of its own kind only", () => {
