@@ -44,7 +44,7 @@ const PURE_EXTRA: Record<string, readonly string[]> = {
   "server/contract/machine-config": ["yaml", "node-forge/lib/asn1.js"],
   "server/contract/kubernetes": ["yaml"],
   "server/cluster": ["yaml"],
-  "node-agent/install/meta.ts": ["node:crypto"],
+  "node-agent/install": ["node:crypto"],
   "server/contract/generated": ["@bufbuild/protobuf/wire", "@grpc/grpc-js"],
   "server/config": ["yaml", "zod"],
   "server/rest": ["zod", "yaml"],

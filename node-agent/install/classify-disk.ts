@@ -1,6 +1,7 @@
 // Whose disk is it? Judged from its first 2 MiB and last 1 MiB, without mounting anything. Only our own marker makes a disk
 // ours, and only as long as nothing else says that somebody used it since; all that is not blank is foreign. Called by
 // plan-install.ts and by the choice of a disk. Pure. signatures.ts has the table.
+import { MARKER_END, MARKER_OFFSET } from "./disk-areas.ts";
 import type { Gpt } from "./gpt.ts";
 import { bytesAt, type DiskBytes, decodeGpt } from "./gpt-decode.ts";
 import { decodeGuid } from "./guid.ts";
@@ -21,7 +22,8 @@ export type DiskClass =
   | { kind: "other-machine"; marker: Marker; detail: string; signatures: Signature[] }
   | { kind: "other-owner"; marker: Marker; detail: string; signatures: Signature[] }
   | { kind: "talos"; detail: string; signatures: Signature[] }
-  | { kind: "foreign"; detail: string; signatures: Signature[] };
+  /** `leftover`: a marker that no longer counts, for somebody used the disk since. */
+  | { kind: "foreign"; detail: string; signatures: Signature[]; leftover?: Marker };
 
 /** Partition labels that only Talos, and we after it, use together. */
 const TALOS_LABELS = ["META", "STATE", "EPHEMERAL"];
@@ -34,7 +36,7 @@ export function classifyDisk(disk: DiskBytes, holder: Holder): DiskClass {
   const foreign = signatures.filter((signature) => !isExpected(disk, marker, signature));
   if (foreign.length > 0) {
     const detail = `${describe(disk, foreign)}; a Slipway marker is left over from before`;
-    return { kind: "foreign", detail, signatures };
+    return { kind: "foreign", detail, signatures, leftover: marker };
   }
   return classifyMarked(disk, marker, holder, signatures);
 }
@@ -76,7 +78,7 @@ function classifyUnmarked(disk: DiskBytes, signatures: Signature[]): DiskClass {
     return { kind: "blank", detail: "an empty GPT" };
   }
   if (signatures.length > 0) return { kind: "foreign", detail: describe(disk, signatures), signatures };
-  if (isBlank(disk.head) && isBlank(disk.tail)) return { kind: "blank", detail: "" };
+  if (isBlank(withoutMarker(disk.head)) && isBlank(disk.tail)) return { kind: "blank", detail: "" };
   return { kind: "foreign", detail: "data that no known system wrote", signatures };
 }
 
@@ -86,7 +88,15 @@ function isEmptyTable(disk: DiskBytes, gpt: Gpt, signatures: readonly Signature[
   if (signatures.some(({ name }) => !name.startsWith("GPT") && name !== "protective MBR")) return false;
   const tablesEnd = 2 * gpt.sectorBytes + 16_384;
   const backupBytes = gpt.sectorBytes + 16_384;
-  return isBlank(disk.head.subarray(tablesEnd)) && isBlank(disk.tail.subarray(0, -backupBytes));
+  return isBlank(withoutMarker(disk.head).subarray(tablesEnd)) && isBlank(disk.tail.subarray(0, -backupBytes));
+}
+
+/**
+ * The head with the marker's place as its first byte is. Half a marker is what a cut leaves of the first write to a blank
+ * disk, or of the last one of a reset: nothing that anybody could miss, and the machine must go on by itself.
+ */
+function withoutMarker(head: Uint8Array): Uint8Array {
+  return new Uint8Array(head).fill(head[0] ?? 0, MARKER_OFFSET, MARKER_END);
 }
 
 /** All zeros, or all ones as an erased flash reads. */

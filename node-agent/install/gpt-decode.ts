@@ -61,17 +61,11 @@ function faultsOf(backup: Copy, disk: DiskBytes): GptFault[] {
 }
 
 /** `length` bytes from `at` of the disk, or undefined where they were not read. */
-export function bytesAt(disk: DiskBytes, at: number, length: number): Buffer | undefined {
-  const tailAt = disk.sizeBytes - disk.tail.length;
-  for (const [part, start] of [
-    [disk.head, 0],
-    [disk.tail, tailAt],
-  ] as const) {
-    if (at >= start && at + length <= start + part.length) {
-      return Buffer.from(part.buffer, part.byteOffset + at - start, length);
-    }
-  }
-  return undefined;
+export function bytesAt({ sizeBytes, head, tail }: DiskBytes, at: number, length: number): Buffer | undefined {
+  const tailAt = sizeBytes - tail.length;
+  if (at >= 0 && at + length <= head.length) return Buffer.from(head.buffer, head.byteOffset + at, length);
+  if (at < tailAt || at + length > sizeBytes) return undefined;
+  return Buffer.from(tail.buffer, tail.byteOffset + at - tailAt, length);
 }
 
 function decodeCopy(disk: DiskBytes, lba: number): Copy {

@@ -83,8 +83,12 @@ export function encodeGpt(gpt: Gpt): { backup: DiskWrite; primary: DiskWrite } {
   };
 }
 
+/** int 0x18 (on to the next boot device), then a halt loop: a BIOS would run into zeros while no loader is there yet. */
+const HAND_ON = [0xcd, 0x18, 0xf4, 0xeb, 0xfd];
+
 function encodeProtectiveMbr({ sectorBytes, sectors, isMbrActive }: Gpt): Buffer {
   const mbr = Buffer.alloc(sectorBytes);
+  mbr.set(HAND_ON, 0);
   mbr[446] = isMbrActive === true ? 0x80 : 0;
   // Cylinder, head, sector 0/0/2 to the highest value: what a program that knows no GPT takes for "full".
   mbr.set([0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 447);

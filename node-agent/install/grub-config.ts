@@ -34,8 +34,12 @@ export function renderGrubEarly(volumes: SlotVolumes): string {
     `if [ ! -s ($root)${GRUB_CFG} ]; then`,
     `  search --no-floppy --fs-uuid --set=root ${volumes.BOOT}`,
     "fi",
-    `set prefix=($root)${GRUB_DIR}`,
-    `configfile ($root)${GRUB_CFG}`,
+    `if [ -s ($root)${GRUB_CFG} ]; then`,
+    `  set prefix=($root)${GRUB_DIR}`,
+    `  configfile ($root)${GRUB_CFG}`,
+    "fi",
+    "# A cut install: on to the BIOS's next device, which is the network.",
+    "exit",
   );
 }
 

@@ -29,6 +29,8 @@ export type Marker = {
   machine: string;
   /** Number of this install: the loader orders entries by it. */
   install: number;
+  /** The appliance's word for this install: the same one goes on where it was cut, another one installs anew. */
+  order: string;
   phase: Phase;
   /** GUIDs of the table: only a table with this disk GUID is ours. */
   guids: LayoutGuids;
@@ -93,6 +95,7 @@ const MEMBERS: Record<keyof Marker, (value: unknown) => boolean> = {
   owner: isText,
   machine: isText,
   install: isCount,
+  order: isText,
   phase: (value) => (PHASES as readonly unknown[]).includes(value),
   guids: (value) => {
     const guids = Object(value) as Record<string, unknown>;

@@ -100,7 +100,7 @@ export function decodeMeta(partition: Uint8Array): MetaReading {
     if (tags instanceof Map) return { kind: "meta", tags, copy: n === 0 ? 1 : 2, faults };
     faults.push(tags);
   }
-  return bytes.every((byte) => byte === 0) ? { kind: "blank" } : { kind: "damaged", faults };
+  return bytes.equals(Buffer.alloc(bytes.length)) ? { kind: "blank" } : { kind: "damaged", faults };
 }
 
 function faultOfCopy(copy: Buffer, start: number): MetaFault | undefined {

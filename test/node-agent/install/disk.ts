@@ -27,6 +27,7 @@ export const MARKER: Marker = {
   owner: "a".repeat(64),
   machine: "node-1",
   install: 1,
+  order: "order-1",
   phase: "partitioning",
   guids: GUIDS,
   erases: [],

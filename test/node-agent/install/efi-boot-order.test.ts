@@ -9,6 +9,7 @@ import {
   type DevicePathNode,
   decodeDevicePath,
   encodeDevicePath,
+  isNetworkNode,
 } from "../../../node-agent/install/efi-device-path.ts";
 import {
   BOOT_ORDER,
