@@ -78,7 +78,7 @@ function classifyUnmarked(disk: DiskBytes, signatures: Signature[]): DiskClass {
     return { kind: "blank", detail: "an empty GPT" };
   }
   if (signatures.length > 0) return { kind: "foreign", detail: describe(disk, signatures), signatures };
-  if (isBlank(withoutMarker(disk.head)) && isBlank(disk.tail)) return { kind: "blank", detail: "" };
+  if (isBlank(withoutMarker(disk.head, disk.head[0] ?? 0)) && isBlank(disk.tail)) return { kind: "blank", detail: "" };
   return { kind: "foreign", detail: "data that no known system wrote", signatures };
 }
 
@@ -88,15 +88,15 @@ function isEmptyTable(disk: DiskBytes, gpt: Gpt, signatures: readonly Signature[
   if (signatures.some(({ name }) => !name.startsWith("GPT") && name !== "protective MBR")) return false;
   const tablesEnd = 2 * gpt.sectorBytes + 16_384;
   const backupBytes = gpt.sectorBytes + 16_384;
-  return isBlank(withoutMarker(disk.head).subarray(tablesEnd)) && isBlank(disk.tail.subarray(0, -backupBytes));
+  return isBlank(withoutMarker(disk.head, 0).subarray(tablesEnd)) && isBlank(disk.tail.subarray(0, -backupBytes));
 }
 
 /**
- * The head with the marker's place as its first byte is. Half a marker is what a cut leaves of the first write to a blank
+ * The head with the marker's place filled. Half a marker is what a cut leaves of the first write to a blank
  * disk, or of the last one of a reset: nothing that anybody could miss, and the machine must go on by itself.
  */
-function withoutMarker(head: Uint8Array): Uint8Array {
-  return new Uint8Array(head).fill(head[0] ?? 0, MARKER_OFFSET, MARKER_END);
+function withoutMarker(head: Uint8Array, fill: number): Uint8Array {
+  return new Uint8Array(head).fill(fill, MARKER_OFFSET, MARKER_END);
 }
 
 /** All zeros, or all ones as an erased flash reads. */

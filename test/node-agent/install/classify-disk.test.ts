@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { classifyDisk, type Holder } from "../../../node-agent/install/classify-disk.ts";
+import { MARKER_OFFSET } from "../../../node-agent/install/disk-areas.ts";
 import { type DiskWrite, encodeGpt } from "../../../node-agent/install/gpt.ts";
 import { planLayout } from "../../../node-agent/install/layout.ts";
 import { encodeMarker, type Marker, PHASES } from "../../../node-agent/install/marker.ts";
@@ -81,6 +82,7 @@ describe("classifyDisk", () => {
     ["an MBR", [mbr(0x83, 0x07)], "foreign", /^MBR with 2 partitions$/],
     ["a protective MBR alone", [mbr(0xee)], "foreign", /GPT that is gone/],
     ["a damaged GPT", [at(512, "EFI PART")], "foreign", /^a damaged GPT$/],
+    ["half a marker on a blank disk", [at(MARKER_OFFSET + 512, "rest of the text")], "blank", /^$/],
     ["Talos's labels without a marker", table(), "talos", /Talos, or a Slipway OS that lost its marker/],
     ["our whole disk", [...table(), marker()], "ours", /^Slipway OS, install 3$/],
     ["our marker alone", [marker({ phase: "partitioning" })], "ours", /cut while partitioning/],

@@ -114,7 +114,9 @@ describe("planInstall, cut after every single operation", () => {
         const later = targetOf(firmware, "new");
         const count = stepsOf(planInstall(machineWith(before, firmware).facts(HOLDER), target)).flatMap(opsOf).length;
         expect(count).toBeGreaterThan(60);
-        for (let cut = 0; cut <= count; cut++) {
+        // What stood there before is gone after the first operations; from then on these two are the blank disk.
+        const last = mayWipe ? 30 : count;
+        for (let cut = 0; cut <= last; cut++) {
           const seed = cut * 31 + 7;
           const where = `cut after ${cut} of ${count} operations, seed ${seed}`;
           const machine = machineWith(before, firmware);
