@@ -3,7 +3,7 @@
 // Source: GNU GRUB manual: search, load_env, save_env, hashsum, linux, initrd.
 import { GRUB_VARIABLES } from "./grub-env.ts";
 import { TRIES } from "./loader-entries.ts";
-import { GRUB_CFG, GRUB_DIR, GRUB_ENTRY, GRUB_ENV, payloadPath } from "./slot-files.ts";
+import { GRUB_CFG, GRUB_DIR, GRUB_ENTRY, GRUB_ENV, type Payload, payloadPath } from "./slot-files.ts";
 
 /** Modules that the core image must carry: with the slots' FAT gone there is nowhere to load one from. */
 export const GRUB_MODULES = [
@@ -109,9 +109,10 @@ export function renderGrubEntry(install: number, cmdline: string): string {
   );
 }
 
-/** For `hashsum --check`: two blanks between sum and path, the path below the slot's root. */
+/** For `hashsum --check`: two blanks between sum and path; GRUB puts `--prefix` and a slash before the path. */
 export function renderSums(install: number, sums: { linux: string; initrd: string }): string {
-  return lines(`${sums.linux}  ${payloadPath(install, "linux")}`, `${sums.initrd}  ${payloadPath(install, "initrd")}`);
+  const line = (sum: string, payload: Payload) => `${sum}  ${payloadPath(install, payload).slice(1)}`;
+  return lines(line(sums.linux, "linux"), line(sums.initrd, "initrd"));
 }
 
 /** GRUB's single quotes take everything but a single quote. */
