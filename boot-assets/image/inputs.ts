@@ -8,9 +8,9 @@ import type { Arch } from "./packages.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const FOLDERS = ["boot-assets/image", "systemd/image", "systemd/initrd"];
-/** These fetch, show or file away; what they fetch is named by its hash in the lock. */
+/** These fetch, show or file away; what they fetch is named by its hash in the lock. Kubernetes is not in the base image. */
 const NO_INPUT =
-  /\/(lock\/.*|(apt|build|cache|fetch-packages|update|deb822|debian-version|download|inputs|ipxe-files|lock|output|progress|update-lock)\.ts)$/;
+  /\/(lock\/.*|kubernetes\/.*|(apt|build|cache|fetch-packages|update|deb822|debian-version|download|inputs|ipxe-files|lock|output|progress|update-lock)\.ts)$/;
 
 export type Inputs = {
   arch: Arch;
