@@ -124,6 +124,43 @@ describe("encodeGpt and decodeGpt", () => {
       faults: [{ message: expect.stringContaining("no backup") }],
     });
   });
+  /** Changes the primary and makes its checksums right again: a table that some program wrote so. */
+  function rewritten(change: (head: Buffer) => void) {
+    const disk = written({ ...GPT, partitions: [PARTITION, SECOND] });
+    const head = disk.head as Buffer;
+    change(head);
+    head.writeUInt32LE(crc32(head.subarray(1024, 1024 + 16_384)), 512 + 88);
+    head.writeUInt32LE(0, 512 + 16);
+    head.writeUInt32LE(crc32(head.subarray(512, 512 + 92)), 512 + 16);
+    return decodeGpt(disk);
+  }
+  test("decodeGpt names partitions outside of the disk and over each other, with their places", () => {
+    const reading = rewritten((head) => {
+      head.writeBigUInt64LE(99_999_999n, 1024 + 6 * 128 + 40);
+      head.writeBigUInt64LE(3000n, 1024 + 6 * 128 + 32);
+    });
+    expect(reading).toMatchObject({
+      kind: "gpt",
+      from: "primary",
+      faults: [
+        { at: 1024 + 6 * 128 + 32, message: expect.stringContaining("partition 7 is at LBA 3000 to 99999999") },
+        { at: 1024, message: expect.stringContaining("partition 1 (META) ends at LBA 4095") },
+      ],
+    });
+  });
+  const ODD: [string, (head: Buffer) => void, RegExp][] = [
+    ["entries far away", (head) => head.writeBigUInt64LE(900_000n, 512 + 72), /lie outside of what was read/],
+    ["a million entries", (head) => head.writeUInt32LE(1_000_000, 512 + 80), /1000000 entries/],
+    ["another place of its own", (head) => head.writeBigUInt64LE(7n, 512 + 24), /says LBA 7; it stands at 1/],
+  ];
+  for (const [name, change, message] of ODD) {
+    test(`decodeGpt takes the backup for a header with ${name}`, () => {
+      expect(rewritten(change)).toMatchObject({
+        from: "backup",
+        faults: [{ message: expect.stringMatching(message) }],
+      });
+    });
+  }
   test("random damage never escapes as an exception", () => {
     const seed = 20261124;
     const chance = chanceOf(seed);

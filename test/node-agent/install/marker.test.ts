@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { crc32 } from "../../../node-agent/install/crc32.ts";
 import { encodeMarker, findMarker, type Marker, PHASES } from "../../../node-agent/install/marker.ts";
 import { chanceOf, diskOf, GIB, GUIDS, MARKER } from "./disk.ts";
 
@@ -48,6 +49,16 @@ describe("encodeMarker and findMarker", () => {
       expect(findMarker(diskOf(GIB, 512, [write]))).toBeUndefined();
     });
   }
+  test("findMarker takes text that is no JSON, and JSON that is no object, for no marker", () => {
+    for (const text of ["{", "null"]) {
+      const { offset, bytes } = encodeMarker(MARKER);
+      const copy = Buffer.from(bytes);
+      copy.writeUInt32LE(text.length, 16);
+      copy.writeUInt32LE(crc32(Buffer.from(text)), 20);
+      copy.write(text, 24);
+      expect(findMarker(diskOf(GIB, 512, [{ offset, bytes: copy }]))).toBeUndefined();
+    }
+  });
   test("findMarker survives any damage", () => {
     const seed = 7;
     const chance = chanceOf(seed);
