@@ -12,6 +12,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   inventory: [ERRORS],
   "boot-assets": [ERRORS],
   "boot-assets/image": [ERRORS, "node-agent/run-bundle.ts"],
+  "boot-assets/image/kubernetes": [ERRORS, "boot-assets/image", "server/contract/kubernetes/node-paths.ts"],
   "server/contract": [],
   "server/boot": ["inventory", "ipxe", "boot-assets", "server/contract/token-bucket.ts", ERRORS],
   "server/byte-reader.ts": [ERRORS],
