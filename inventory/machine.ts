@@ -2,6 +2,7 @@
 // with these tables by tests.
 import { SlipwayError } from "../server/contract/errors.ts";
 import type { Ipv4, Mac } from "./address.ts";
+import type { Installation, PendingInstall, PendingVerb } from "./cluster.ts";
 
 /** How far a machine has come, for good. A person or the agent moves it. */
 export const LIFECYCLE = {
@@ -29,9 +30,9 @@ export const ACTIVITY = {
 export type Activity = keyof typeof ACTIVITY;
 const ALWAYS_POSSIBLE: readonly string[] = ["off", "firmware"];
 
-/** The roles that exist from the start. */
+/** The roles that exist from the start; files may add more (inventory/cluster.ts). */
 export const ROLES = ["controlplane", "worker"] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = string;
 
 /** What a person wants a machine's network boot to be; undefined follows the interface's `strangers` and the lifecycle. */
 export const BOOT_CHOICES = ["os", "disk", "ignore"] as const;
@@ -45,6 +46,10 @@ export type Machine = {
   serial?: string;
   name?: string;
   role?: Role;
+  /** Its cluster, where its role alone does not say it. */
+  cluster?: string;
+  /** Its document's spec (patches …), as `slipway apply` gave it. */
+  spec?: Readonly<Record<string, unknown>>;
   /** Its reservation, from approval on. */
   address?: Ipv4;
   boot?: BootChoice;
@@ -65,6 +70,11 @@ export type Machine = {
   /** SHA-256 of the key that enrolled last, hex. */
   keyFingerprint?: string;
   pairingCode?: string;
+  install?: PendingInstall;
+  installation?: Installation;
+  verb?: PendingVerb;
+  /** How often in a row it was sent to its disk without its agent being heard since. */
+  diskBoots?: number;
   /** ISO-8601 UTC. */
   createdAt: string;
   seenAt: string;

@@ -1,6 +1,7 @@
 // The inventory's port: all that the rest of Slipway knows about storage. Writes are asynchronous and batched; a promise
 // that resolved means "on disk" (design §2 rows 15, 16). Nothing above this file knows SQL. Pure: types only.
 import type { Ipv4, Mac } from "./address.ts";
+import type { ClusterRecord, Installation, PendingInstall, PendingVerb, RoleRecord } from "./cluster.ts";
 import type { EventRecord, NewEvent } from "./event.ts";
 import type { Lease } from "./lease.ts";
 import type { Activity, BootChoice, Lifecycle, Machine, Role } from "./machine.ts";
@@ -29,6 +30,12 @@ export type MachineChange = {
   id: string;
   name?: string | null;
   role?: Role | null;
+  cluster?: string | null;
+  spec?: Readonly<Record<string, unknown>> | null;
+  install?: PendingInstall | null;
+  installation?: Installation | null;
+  verb?: PendingVerb | null;
+  diskBoots?: number;
   address?: Ipv4 | null;
   boot?: BootChoice | null;
   lifecycle?: Lifecycle;
@@ -42,6 +49,14 @@ export type MachineChange = {
   installDisk?: string;
   keyFingerprint?: string;
   pairingCode?: string;
+};
+
+/** What one apply, or one step of a bootstrap, writes. */
+export type TopologyChange = {
+  clusters: readonly Omit<ClusterRecord, "createdAt">[];
+  roles: readonly RoleRecord[];
+  creations: readonly NewMachine[];
+  changes: readonly MachineChange[];
 };
 
 /** A machine that a person writes down before the wire has shown it. */
@@ -78,6 +93,19 @@ export interface Inventory {
   deleteMachines(ids: readonly string[], actor: Actor): Promise<void>;
   /** An illegal move is not written; the promise says whether it was. */
   moveActivity(id: string, to: Activity, reason?: string): Promise<boolean>;
+  // clusters and roles
+  listClusters(): Promise<ClusterRecord[]>;
+  listRoles(): Promise<RoleRecord[]>;
+  /**
+   * Clusters, roles and machines of one apply, all or none: written as given (by name), with audit entries and events for
+   * what is different. Faults as in {@link changeMachines}.
+   */
+  applyTopology(topology: TopologyChange, actor: Actor): Promise<Machine[]>;
+  /** All or none (NOT_FOUND); audited. A cluster that machines still name is a CONFLICT. */
+  deleteClusters(names: readonly string[], actor: Actor): Promise<void>;
+  /** Called after each commit that changed clusters or roles. Returns the way to stop. */
+  watchClusters(listener: () => void): () => void;
+
   /** Called after each commit that changed machines. Returns the way to stop. */
   watchMachines(listener: (machines: readonly Machine[], deletedIds: readonly string[]) => void): () => void;
 

@@ -56,6 +56,10 @@ function readDisk(from: Root, name: string, mounted: ReadonlySet<string>, seen: 
     content,
     contentDetail: detail,
     bootMedium: devicesOf(from, name).some((device) => mounted.has(device)),
+    modalias: first("device/modalias"),
+    uuid: first("uuid", "device/uuid"),
+    busPath: place.replace(/^.*\/sys\/devices(?=\/)/, "").replace(/\/block\/[^/]*$/, ""),
+    sectorBytes: readNumber(from, `${at}/queue/logical_block_size`),
   };
 }
 

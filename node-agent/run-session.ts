@@ -106,7 +106,15 @@ class Session {
   }
 
   #greet(clockWasMs: number | undefined): void {
-    this.#send({ $case: "hello", value: { contact: contactOf(this.#world, clockWasMs), facts: this.#facts } });
+    this.#send({
+      $case: "hello",
+      value: {
+        contact: contactOf(this.#world, clockWasMs),
+        facts: this.#facts,
+        bootSource: "network",
+        installId: "",
+      },
+    });
     const text = summaryOf(this.#facts);
     this.#send({ $case: "progress", value: { step: "observed the machine", text, failed: false } });
   }

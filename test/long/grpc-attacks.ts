@@ -118,7 +118,7 @@ function messagesOf({ token, csr, machineId }: Victim): [path: string, message: 
   const contact = { bootId: "b", kernelMs: 5000n, agentMs: 200n, clockWasUnixMs: 0n, agentVersion: "0.1.0" };
   const line = { seq: 1n, level: 6, uptimeUs: 1_000_000n, text: "usb 1-1: new device", fromAgent: false };
   const reports: NodeReport["report"][] = [
-    { $case: "hello", value: { contact, facts } },
+    { $case: "hello", value: { contact, facts, bootSource: "network", installId: "" } },
     { $case: "facts", value: facts },
     { $case: "progress", value: { step: "step", text: "text", failed: false } },
     { $case: "log", value: { uptimeMs: 10_000n, lines: [line, line], lost: 1n } },

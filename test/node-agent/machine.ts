@@ -24,6 +24,10 @@ export const DISK: Disk = {
   content: "empty",
   contentDetail: "",
   bootMedium: false,
+  modalias: "",
+  uuid: "",
+  busPath: "",
+  sectorBytes: 512,
 };
 
 export const factsOf = (mac: string, over: Partial<Facts> = {}): Facts => ({

@@ -30,6 +30,16 @@ export const protobufFileName = "agent.proto";
  * Numbers are never reused: a field that goes becomes `reserved`.
  */
 
+export interface FetchConfigRequest {
+  /** InstallOrder.order */
+  order: string;
+}
+
+export interface FetchConfigResponse {
+  /** A v1alpha1 machine config, YAML, byte for byte what the node keeps. Secret. */
+  config: string;
+}
+
 export interface NowRequest {
 }
 
@@ -126,6 +136,13 @@ export interface Disk {
   contentDetail: string;
   /** The running system came from it. */
   bootMedium: boolean;
+  /** What a diskSelector may ask for; empty when the kernel does not say. */
+  modalias: string;
+  uuid: string;
+  /** Path in sysfs below /sys/devices: /pci0000:00/… */
+  busPath: string;
+  /** 512 or 4096; 0 when unknown. */
+  sectorBytes: number;
 }
 
 export interface Nic {
@@ -157,12 +174,137 @@ export interface NodeReport {
     | { $case: "progress"; value: Progress }
     | { $case: "log"; value: LogBatch }
     | { $case: "installChoice"; value: InstallChoice }
+    | { $case: "installStep"; value: InstallStep }
+    | { $case: "installDone"; value: InstallDone }
+    | { $case: "orderFailed"; value: OrderFailed }
+    | { $case: "verbTaken"; value: VerbTaken }
+    | { $case: "nodeStatus"; value: NodeStatus }
     | undefined;
 }
 
 export interface Hello {
   contact: Contact | undefined;
-  facts: Facts | undefined;
+  facts:
+    | Facts
+    | undefined;
+  /** network, disk or container: where the running system came from. */
+  bootSource: string;
+  /** Which installation this machine has and runs (InstallDone.install_id); empty while it has none. */
+  installId: string;
+}
+
+/** How far an install or a reset is. Sent at each step's start and end, and at least every two seconds in between. */
+export interface InstallStep {
+  /** InstallOrder.order or VerbOrder.id */
+  order: string;
+  /** Counted from 1. */
+  number: number;
+  of: number;
+  /** In words for people: "writes the OS image to slot EFI". */
+  text: string;
+  done: boolean;
+  /** Of this step; 0 where a step has no bytes. */
+  bytesDone: bigint;
+  bytesTotal: bigint;
+  /** Since this step began. */
+  elapsedMs: number;
+}
+
+/**
+ * The config is stored and the OS is on the disk (a container node: the config is stored). Repeated until the machine's
+ * state no longer names the order.
+ */
+export interface InstallDone {
+  order: string;
+  /** By chance, new with each installation: a reinstalled node is another member of its cluster. */
+  installId: string;
+  /** Of this disk, from 1. */
+  installNumber: number;
+  /** /dev/vda; empty in a container. */
+  disk: string;
+}
+
+/**
+ * An install, reset or other verb that cannot go on until a person has done something. The agent tries again when the order
+ * or its facts change.
+ */
+export interface OrderFailed {
+  order: string;
+  reason: string;
+  remedy: string;
+}
+
+/** The machine has the verb in hand: it is not given again. Reboot and shutdown begin when the state no longer names it. */
+export interface VerbTaken {
+  id: string;
+}
+
+/** How a node of a cluster is. Sent on every change (no more often than once a second), and once a minute. */
+export interface NodeStatus {
+  installId: string;
+  /** Its Node object is Ready, and on a control plane node etcd and the API server answer. */
+  ready: boolean;
+  /** What is missing, in words; empty when ready. */
+  reason: string;
+  components: Component[];
+  /** Control plane nodes only. */
+  etcd:
+    | EtcdStatus
+    | undefined;
+  /** Why this node cannot begin etcd's first member yet; empty when it can. */
+  bootstrapObstacle: string;
+  holdsEndpoint: boolean;
+  /** What the API server of this node says; empty while it does not answer. */
+  nodes: ClusterNode[];
+  /** Pods that no node may take, with the scheduler's own words. */
+  pendingPods: PendingPod[];
+  /** Parts of a config that are accepted and not in force as written, one sentence each. */
+  configNotes: string[];
+  /** Bytes of memory that programs can still have: MemAvailable. */
+  memoryAvailableBytes: bigint;
+}
+
+export interface Component {
+  /** containerd, etcd, kubelet, slipway-balancer, kube-apiserver, kube-controller-manager, kube-scheduler, flannel … */
+  name: string;
+  /** running, starting, failed, stopped */
+  state: string;
+  detail: string;
+}
+
+export interface EtcdStatus {
+  data:
+    | //
+    /** No data on this node. */
+    { $case: "none"; value: Nothing }
+    | //
+    /** Hexadecimal, as etcd writes it. Known from the data even while etcd does not run. */
+    { $case: "clusterId"; value: string }
+    | //
+    /** Why it cannot be told. */
+    { $case: "unknown"; value: string }
+    | undefined;
+  healthy: boolean;
+  memberId: string;
+  members: string[];
+}
+
+export interface Nothing {
+}
+
+export interface ClusterNode {
+  name: string;
+  ready: boolean;
+  reason: string;
+  kubeletVersion: string;
+  address: string;
+  unschedulable: boolean;
+}
+
+export interface PendingPod {
+  namespace: string;
+  name: string;
+  reason: string;
 }
 
 export interface Progress {
@@ -226,7 +368,153 @@ export interface NodeState {
   next: string;
   /** The agent answers with InstallChoice. */
   reportInstallDisk: boolean;
+  /** What the appliance wants of this machine now; each stays until it is done, so that a broken line loses nothing. */
+  install?: InstallOrder | undefined;
+  verb?:
+    | VerbOrder
+    | undefined;
+  /** For members of a cluster. */
+  cluster?: ClusterOrders | undefined;
 }
+
+export interface InstallOrder {
+  /** The appliance's word for this install: the same one goes on where it was cut. */
+  order: string;
+  /** http://ip:port/image/<id>/ ; manifest.json, manifest.sig, uki, loader … lie below it. Empty for a container node. */
+  imageUrl: string;
+  /** A person said that what stands on the disk may go. */
+  mayWipe: boolean;
+}
+
+export interface VerbOrder {
+  id: string;
+  /** reboot, shutdown, or reset: wipes what an install made on the system disk, then restarts. */
+  verb: string;
+}
+
+export interface ClusterOrders {
+  /** This node begins etcd's first member, unless it has data. */
+  bootstrapEtcd: boolean;
+  /**
+   * All machines of the cluster as the inventory knows them: who may have which serving certificate, which labels and
+   * taints are set for them. Control plane nodes keep the last list.
+   */
+  peers: Peer[];
+}
+
+export interface Peer {
+  /** Node name. */
+  name: string;
+  /** controlplane, worker */
+  type: string;
+  addresses: string[];
+  labels: { [key: string]: string };
+  annotations: { [key: string]: string };
+  /** key=value:Effect */
+  taints: string[];
+}
+
+export interface Peer_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Peer_AnnotationsEntry {
+  key: string;
+  value: string;
+}
+
+function createBaseFetchConfigRequest(): FetchConfigRequest {
+  return { order: "" };
+}
+
+export const FetchConfigRequest: MessageFns<FetchConfigRequest> = {
+  encode(message: FetchConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== "") {
+      writer.uint32(10).string(message.order);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchConfigRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchConfigRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFetchConfigResponse(): FetchConfigResponse {
+  return { config: "" };
+}
+
+export const FetchConfigResponse: MessageFns<FetchConfigResponse> = {
+  encode(message: FetchConfigResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.config !== "") {
+      writer.uint32(10).string(message.config);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchConfigResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchConfigResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.config = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseNowRequest(): NowRequest {
   return {};
@@ -960,6 +1248,10 @@ function createBaseDisk(): Disk {
     content: "",
     contentDetail: "",
     bootMedium: false,
+    modalias: "",
+    uuid: "",
+    busPath: "",
+    sectorBytes: 0,
   };
 }
 
@@ -1003,6 +1295,18 @@ export const Disk: MessageFns<Disk> = {
     }
     if (message.bootMedium !== false) {
       writer.uint32(96).bool(message.bootMedium);
+    }
+    if (message.modalias !== "") {
+      writer.uint32(106).string(message.modalias);
+    }
+    if (message.uuid !== "") {
+      writer.uint32(114).string(message.uuid);
+    }
+    if (message.busPath !== "") {
+      writer.uint32(122).string(message.busPath);
+    }
+    if (message.sectorBytes !== 0) {
+      writer.uint32(128).uint32(message.sectorBytes);
     }
     return writer;
   },
@@ -1114,6 +1418,38 @@ export const Disk: MessageFns<Disk> = {
             }
 
             message.bootMedium = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.modalias = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.uuid = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.busPath = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.sectorBytes = reader.uint32();
             continue;
           }
         }
@@ -1331,6 +1667,21 @@ export const NodeReport: MessageFns<NodeReport> = {
       case "installChoice":
         InstallChoice.encode(message.report.value, writer.uint32(42).fork()).join();
         break;
+      case "installStep":
+        InstallStep.encode(message.report.value, writer.uint32(50).fork()).join();
+        break;
+      case "installDone":
+        InstallDone.encode(message.report.value, writer.uint32(58).fork()).join();
+        break;
+      case "orderFailed":
+        OrderFailed.encode(message.report.value, writer.uint32(66).fork()).join();
+        break;
+      case "verbTaken":
+        VerbTaken.encode(message.report.value, writer.uint32(74).fork()).join();
+        break;
+      case "nodeStatus":
+        NodeStatus.encode(message.report.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1388,6 +1739,46 @@ export const NodeReport: MessageFns<NodeReport> = {
             message.report = { $case: "installChoice", value: InstallChoice.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.report = { $case: "installStep", value: InstallStep.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.report = { $case: "installDone", value: InstallDone.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.report = { $case: "orderFailed", value: OrderFailed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.report = { $case: "verbTaken", value: VerbTaken.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.report = { $case: "nodeStatus", value: NodeStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1402,7 +1793,7 @@ export const NodeReport: MessageFns<NodeReport> = {
 };
 
 function createBaseHello(): Hello {
-  return { contact: undefined, facts: undefined };
+  return { contact: undefined, facts: undefined, bootSource: "", installId: "" };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1412,6 +1803,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.facts !== undefined) {
       Facts.encode(message.facts, writer.uint32(18).fork()).join();
+    }
+    if (message.bootSource !== "") {
+      writer.uint32(26).string(message.bootSource);
+    }
+    if (message.installId !== "") {
+      writer.uint32(34).string(message.installId);
     }
     return writer;
   },
@@ -1443,6 +1840,890 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.facts = Facts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bootSource = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.installId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInstallStep(): InstallStep {
+  return { order: "", number: 0, of: 0, text: "", done: false, bytesDone: 0n, bytesTotal: 0n, elapsedMs: 0 };
+}
+
+export const InstallStep: MessageFns<InstallStep> = {
+  encode(message: InstallStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== "") {
+      writer.uint32(10).string(message.order);
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint32(message.number);
+    }
+    if (message.of !== 0) {
+      writer.uint32(24).uint32(message.of);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    if (message.done !== false) {
+      writer.uint32(40).bool(message.done);
+    }
+    if (message.bytesDone !== 0n) {
+      if (BigInt.asUintN(64, message.bytesDone) !== message.bytesDone) {
+        throw new globalThis.Error("value provided for field message.bytesDone of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.bytesDone);
+    }
+    if (message.bytesTotal !== 0n) {
+      if (BigInt.asUintN(64, message.bytesTotal) !== message.bytesTotal) {
+        throw new globalThis.Error("value provided for field message.bytesTotal of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.bytesTotal);
+    }
+    if (message.elapsedMs !== 0) {
+      writer.uint32(64).uint32(message.elapsedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstallStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstallStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.of = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytesDone = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.bytesTotal = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.elapsedMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInstallDone(): InstallDone {
+  return { order: "", installId: "", installNumber: 0, disk: "" };
+}
+
+export const InstallDone: MessageFns<InstallDone> = {
+  encode(message: InstallDone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== "") {
+      writer.uint32(10).string(message.order);
+    }
+    if (message.installId !== "") {
+      writer.uint32(18).string(message.installId);
+    }
+    if (message.installNumber !== 0) {
+      writer.uint32(24).uint32(message.installNumber);
+    }
+    if (message.disk !== "") {
+      writer.uint32(34).string(message.disk);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstallDone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstallDone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.installId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.installNumber = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.disk = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOrderFailed(): OrderFailed {
+  return { order: "", reason: "", remedy: "" };
+}
+
+export const OrderFailed: MessageFns<OrderFailed> = {
+  encode(message: OrderFailed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== "") {
+      writer.uint32(10).string(message.order);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.remedy !== "") {
+      writer.uint32(26).string(message.remedy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OrderFailed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrderFailed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remedy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVerbTaken(): VerbTaken {
+  return { id: "" };
+}
+
+export const VerbTaken: MessageFns<VerbTaken> = {
+  encode(message: VerbTaken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerbTaken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerbTaken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeStatus(): NodeStatus {
+  return {
+    installId: "",
+    ready: false,
+    reason: "",
+    components: [],
+    etcd: undefined,
+    bootstrapObstacle: "",
+    holdsEndpoint: false,
+    nodes: [],
+    pendingPods: [],
+    configNotes: [],
+    memoryAvailableBytes: 0n,
+  };
+}
+
+export const NodeStatus: MessageFns<NodeStatus> = {
+  encode(message: NodeStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.installId !== "") {
+      writer.uint32(10).string(message.installId);
+    }
+    if (message.ready !== false) {
+      writer.uint32(16).bool(message.ready);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    for (const v of message.components) {
+      Component.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.etcd !== undefined) {
+      EtcdStatus.encode(message.etcd, writer.uint32(42).fork()).join();
+    }
+    if (message.bootstrapObstacle !== "") {
+      writer.uint32(50).string(message.bootstrapObstacle);
+    }
+    if (message.holdsEndpoint !== false) {
+      writer.uint32(56).bool(message.holdsEndpoint);
+    }
+    for (const v of message.nodes) {
+      ClusterNode.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.pendingPods) {
+      PendingPod.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.configNotes) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.memoryAvailableBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryAvailableBytes) !== message.memoryAvailableBytes) {
+        throw new globalThis.Error("value provided for field message.memoryAvailableBytes of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.memoryAvailableBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.installId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ready = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.components.push(Component.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etcd = EtcdStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.bootstrapObstacle = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.holdsEndpoint = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.nodes.push(ClusterNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.pendingPods.push(PendingPod.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.configNotes.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.memoryAvailableBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseComponent(): Component {
+  return { name: "", state: "", detail: "" };
+}
+
+export const Component: MessageFns<Component> = {
+  encode(message: Component, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Component {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComponent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEtcdStatus(): EtcdStatus {
+  return { data: undefined, healthy: false, memberId: "", members: [] };
+}
+
+export const EtcdStatus: MessageFns<EtcdStatus> = {
+  encode(message: EtcdStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.data?.$case) {
+      case "none":
+        Nothing.encode(message.data.value, writer.uint32(10).fork()).join();
+        break;
+      case "clusterId":
+        writer.uint32(18).string(message.data.value);
+        break;
+      case "unknown":
+        writer.uint32(26).string(message.data.value);
+        break;
+    }
+    if (message.healthy !== false) {
+      writer.uint32(32).bool(message.healthy);
+    }
+    if (message.memberId !== "") {
+      writer.uint32(42).string(message.memberId);
+    }
+    for (const v of message.members) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EtcdStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEtcdStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = { $case: "none", value: Nothing.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = { $case: "clusterId", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.data = { $case: "unknown", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.healthy = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.memberId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.members.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNothing(): Nothing {
+  return {};
+}
+
+export const Nothing: MessageFns<Nothing> = {
+  encode(_: Nothing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Nothing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNothing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseClusterNode(): ClusterNode {
+  return { name: "", ready: false, reason: "", kubeletVersion: "", address: "", unschedulable: false };
+}
+
+export const ClusterNode: MessageFns<ClusterNode> = {
+  encode(message: ClusterNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.ready !== false) {
+      writer.uint32(16).bool(message.ready);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.kubeletVersion !== "") {
+      writer.uint32(34).string(message.kubeletVersion);
+    }
+    if (message.address !== "") {
+      writer.uint32(42).string(message.address);
+    }
+    if (message.unschedulable !== false) {
+      writer.uint32(48).bool(message.unschedulable);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ready = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kubeletVersion = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unschedulable = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePendingPod(): PendingPod {
+  return { namespace: "", name: "", reason: "" };
+}
+
+export const PendingPod: MessageFns<PendingPod> = {
+  encode(message: PendingPod, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingPod {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingPod();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }
@@ -1921,7 +3202,17 @@ export const LogAck: MessageFns<LogAck> = {
 };
 
 function createBaseNodeState(): NodeState {
-  return { name: "", lifecycle: "", role: "", waits: "", next: "", reportInstallDisk: false };
+  return {
+    name: "",
+    lifecycle: "",
+    role: "",
+    waits: "",
+    next: "",
+    reportInstallDisk: false,
+    install: undefined,
+    verb: undefined,
+    cluster: undefined,
+  };
 }
 
 export const NodeState: MessageFns<NodeState> = {
@@ -1943,6 +3234,15 @@ export const NodeState: MessageFns<NodeState> = {
     }
     if (message.reportInstallDisk !== false) {
       writer.uint32(48).bool(message.reportInstallDisk);
+    }
+    if (message.install !== undefined) {
+      InstallOrder.encode(message.install, writer.uint32(58).fork()).join();
+    }
+    if (message.verb !== undefined) {
+      VerbOrder.encode(message.verb, writer.uint32(66).fork()).join();
+    }
+    if (message.cluster !== undefined) {
+      ClusterOrders.encode(message.cluster, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -2006,6 +3306,433 @@ export const NodeState: MessageFns<NodeState> = {
             }
 
             message.reportInstallDisk = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.install = InstallOrder.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.verb = VerbOrder.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.cluster = ClusterOrders.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInstallOrder(): InstallOrder {
+  return { order: "", imageUrl: "", mayWipe: false };
+}
+
+export const InstallOrder: MessageFns<InstallOrder> = {
+  encode(message: InstallOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== "") {
+      writer.uint32(10).string(message.order);
+    }
+    if (message.imageUrl !== "") {
+      writer.uint32(18).string(message.imageUrl);
+    }
+    if (message.mayWipe !== false) {
+      writer.uint32(24).bool(message.mayWipe);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstallOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstallOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.imageUrl = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mayWipe = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVerbOrder(): VerbOrder {
+  return { id: "", verb: "" };
+}
+
+export const VerbOrder: MessageFns<VerbOrder> = {
+  encode(message: VerbOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.verb !== "") {
+      writer.uint32(18).string(message.verb);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerbOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerbOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseClusterOrders(): ClusterOrders {
+  return { bootstrapEtcd: false, peers: [] };
+}
+
+export const ClusterOrders: MessageFns<ClusterOrders> = {
+  encode(message: ClusterOrders, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bootstrapEtcd !== false) {
+      writer.uint32(8).bool(message.bootstrapEtcd);
+    }
+    for (const v of message.peers) {
+      Peer.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterOrders {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterOrders();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bootstrapEtcd = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peers.push(Peer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePeer(): Peer {
+  return { name: "", type: "", addresses: [], labels: {}, annotations: {}, taints: [] };
+}
+
+export const Peer: MessageFns<Peer> = {
+  encode(message: Peer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Peer_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    globalThis.Object.entries(message.annotations).forEach(([key, value]: [string, string]) => {
+      Peer_AnnotationsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    for (const v of message.taints) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Peer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = Peer_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.labels[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = Peer_AnnotationsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.annotations[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.taints.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePeer_LabelsEntry(): Peer_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Peer_LabelsEntry: MessageFns<Peer_LabelsEntry> = {
+  encode(message: Peer_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Peer_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeer_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePeer_AnnotationsEntry(): Peer_AnnotationsEntry {
+  return { key: "", value: "" };
+}
+
+export const Peer_AnnotationsEntry: MessageFns<Peer_AnnotationsEntry> = {
+  encode(message: Peer_AnnotationsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Peer_AnnotationsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeer_AnnotationsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
@@ -2158,16 +3885,56 @@ export const NodeService = {
     responseSerialize: (value: NodeOrder): Buffer => Buffer.from(NodeOrder.encode(value).finish()),
     responseDeserialize: (value: Buffer): NodeOrder => NodeOrder.decode(value),
   },
+  /**
+   * The machine's config, with the cluster's secrets in it. Given only to an armed machine, for the order that its state
+   * names, and to the same key again until the machine said that it is stored. Refusals: FAILED_PRECONDITION (not now; the
+   * reason is in words), PERMISSION_DENIED (not with this order).
+   */
+  fetchConfig: {
+    path: "/slipway.v1.Node/FetchConfig" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FetchConfigRequest): Buffer => Buffer.from(FetchConfigRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FetchConfigRequest => FetchConfigRequest.decode(value),
+    responseSerialize: (value: FetchConfigResponse): Buffer => Buffer.from(FetchConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FetchConfigResponse => FetchConfigResponse.decode(value),
+  },
 } as const;
 
 export interface NodeServer extends UntypedServiceImplementation {
   report: handleBidiStreamingCall<NodeReport, NodeOrder>;
+  /**
+   * The machine's config, with the cluster's secrets in it. Given only to an armed machine, for the order that its state
+   * names, and to the same key again until the machine said that it is stored. Refusals: FAILED_PRECONDITION (not now; the
+   * reason is in words), PERMISSION_DENIED (not with this order).
+   */
+  fetchConfig: handleUnaryCall<FetchConfigRequest, FetchConfigResponse>;
 }
 
 export interface NodeClient extends Client {
   report(): ClientDuplexStream<NodeReport, NodeOrder>;
   report(options: Partial<CallOptions>): ClientDuplexStream<NodeReport, NodeOrder>;
   report(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<NodeReport, NodeOrder>;
+  /**
+   * The machine's config, with the cluster's secrets in it. Given only to an armed machine, for the order that its state
+   * names, and to the same key again until the machine said that it is stored. Refusals: FAILED_PRECONDITION (not now; the
+   * reason is in words), PERMISSION_DENIED (not with this order).
+   */
+  fetchConfig(
+    request: FetchConfigRequest,
+    callback: (error: ServiceError | null, response: FetchConfigResponse) => void,
+  ): ClientUnaryCall;
+  fetchConfig(
+    request: FetchConfigRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FetchConfigResponse) => void,
+  ): ClientUnaryCall;
+  fetchConfig(
+    request: FetchConfigRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FetchConfigResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const NodeClient = makeGenericClientConstructor(NodeService, "slipway.v1.Node") as unknown as {
