@@ -27,7 +27,7 @@ function planCreation(w: Writing, creation: NewMachine, actor: Actor): Planned {
     seenAt: at,
   };
   const planned = applyChange(blank, creation, actor, at);
-  return { ...planned, what: ["written down", ...planned.what], isNew: true };
+  return { ...planned, what: ["written down", ...planned.what], isChanged: true, isNew: true };
 }
 
 /** Several changes of one machine in one call become one, in their order. */
@@ -40,6 +40,7 @@ function planChanges(w: Writing, changes: readonly MachineChange[], actor: Actor
       before: earlier?.before ?? step.before,
       after: step.after,
       what: [...(earlier?.what ?? []), ...step.what],
+      isChanged: step.isChanged || (earlier?.isChanged ?? false),
       isApproval: step.isApproval || (earlier?.isApproval ?? false),
       isNew: false,
     });
@@ -69,13 +70,15 @@ function assertFree(w: Writing, machine: Machine): void {
 
 function tell(w: Writing, planned: Planned, actor: Actor): void {
   const { after, what, isApproval, isNew } = planned;
+  if (what.length === 0) return;
   const mac = after.macs[0]!;
   const action = isNew ? "create" : isApproval ? "approve" : "change";
   const detail = `${nameOf(after)}: ${what.join("; ")}`;
   w.tables.audit.append({ at: iso(w.at), actor, action, target: after.id, detail });
   const changed = { kind: "changed", at: w.at, mac, detail: { actor, what: what.join("; ") } } as const;
-  // What a machine says of itself is in the audit log; its timeline has events of its own for it.
-  if (!isMachine(actor)) w.notes.events.push(w.tables.events.record(changed));
+  // What a machine says of itself, and what the appliance does by itself, is in the audit log; the timeline has events of
+  // their own for it.
+  if (isPerson(actor)) w.notes.events.push(w.tables.events.record(changed));
   if (isApproval) {
     w.notes.events.push(w.tables.events.record({ kind: "approved", at: w.at, mac, detail: { actor } }));
   }
@@ -93,7 +96,7 @@ export function changeMachines(
 ): Machine[] {
   const { machines } = w.tables;
   const all = [...creations.map((c) => planCreation(w, c, actor)), ...planChanges(w, changes, actor)];
-  const written = all.filter((p) => p.what.length > 0);
+  const written = all.filter((p) => p.isChanged);
   const wasSeen = new Map(written.map((p) => [p.after.id, machines.isSeen(p.after.id)]));
   for (const { after } of written) machines.vacate(after.id);
   for (const planned of written) {
@@ -139,5 +142,5 @@ export function moveActivity(w: Writing, id: string, to: Activity, reason: strin
   return true;
 }
 
-/** Actors of agents are `machine 52:54:…` (port.ts). */
-const isMachine = (actor: Actor): boolean => actor.startsWith("machine ");
+/** Actors of agents are `machine 52:54:…`, the appliance's own is `slipway` (port.ts). */
+const isPerson = (actor: Actor): boolean => !actor.startsWith("machine ") && actor !== "slipway";

@@ -1,5 +1,6 @@
 // What a change does to a machine, and its plain words for the timeline and the audit log. Called by
 // change-machines.ts inside a transaction; uniqueness is checked there. Pure.
+import { isDeepStrictEqual } from "node:util";
 import { SlipwayError } from "../server/contract/errors.ts";
 import type { Mac } from "./address.ts";
 import { assertLifecycle, type Machine } from "./machine.ts";
@@ -10,6 +11,7 @@ import { trustworthyUuid } from "./uuid.ts";
 const PLAIN = [
   "name",
   "role",
+  "cluster",
   "address",
   "boot",
   "serial",
@@ -20,10 +22,41 @@ const PLAIN = [
   "keyFingerprint",
   "pairingCode",
 ] as const satisfies readonly (keyof MachineChange & keyof Machine)[];
+/**
+ * Objects, replaced whole. Said without their values: an order is noise, and a spec's patches may hold what is nobody
+ * else's business.
+ */
+const OBJECTS = {
+  spec: (_, to) => (to === undefined ? "spec removed" : "spec changed"),
+  install: installWords,
+  installation: (_, to) =>
+    to === undefined
+      ? "installation forgotten"
+      : `installation ${to.number}${to.disk === "" ? "" : ` on ${to.disk}`} confirmed`,
+  verb: (from, to) => (to === undefined ? `${from?.verb} taken` : `${to.verb} ordered`),
+} as const satisfies { [K in "spec" | "install" | "installation" | "verb"]: Words<Machine[K]> };
+type Words<T> = (from: T, to: T) => string;
+
 /** Said as "changed" without the value: the `enrolled` event beside it shows the code. */
 const UNSPOKEN: ReadonlySet<string> = new Set(["pairingCode"]);
 
-export type ChangedMachine = { before: Machine; after: Machine; what: string[]; isApproval: boolean };
+function installWords(from: Machine["install"], to: Machine["install"]): string {
+  if (to === undefined) return "install no longer ordered";
+  if (from?.order !== to.order) return to.mayWipe ? "install ordered, the disk may be wiped" : "install ordered";
+  if (to.failure !== undefined && !isDeepStrictEqual(from.failure, to.failure)) return "install stopped";
+  if (from.failure !== undefined && to.failure === undefined) return "install goes on";
+  if (from.givenToKey !== to.givenToKey || from.givenInAttempt !== to.givenInAttempt) return "config given out";
+  return "install changed";
+}
+
+/** `what` is empty for a change that is only counted: it is written, and told to nobody. */
+export type ChangedMachine = {
+  before: Machine;
+  after: Machine;
+  what: string[];
+  isChanged: boolean;
+  isApproval: boolean;
+};
 
 const quote = (value: unknown): string => (value === undefined ? "nothing" : String(value));
 
@@ -42,6 +75,26 @@ function changePlain(after: Machine, change: Partial<MachineChange>, what: strin
     if (value === undefined) delete fields[key];
     else fields[key] = value;
   }
+}
+
+function changeObjects(after: Machine, change: Partial<MachineChange>, what: string[]): void {
+  const fields = after as Record<string, unknown>;
+  for (const [key, words] of Object.entries(OBJECTS) as [keyof typeof OBJECTS, Words<unknown>][]) {
+    const wanted = change[key];
+    const value = wanted === null ? undefined : wanted;
+    if (wanted === undefined || isDeepStrictEqual(value, fields[key])) continue;
+    what.push(words(fields[key], value));
+    if (value === undefined) delete fields[key];
+    else fields[key] = value;
+  }
+}
+
+/** A count that anybody on the wire can move: it has no words, so that nobody fills the audit log with it. */
+function changeDiskBoots(after: Machine, wanted: number | undefined): boolean {
+  if (wanted === undefined || wanted === (after.diskBoots ?? 0)) return false;
+  if (wanted === 0) delete after.diskBoots;
+  else after.diskBoots = wanted;
+  return true;
 }
 
 function changeMacs(after: Machine, wanted: readonly Mac[] | undefined, what: string[]): void {
@@ -72,7 +125,7 @@ function changeLifecycle(after: Machine, change: Partial<MachineChange>, actor: 
  * Applies a change to a machine.
  * @param before not changed.
  * @param at ISO-8601 UTC; becomes `approvedAt` when the change approves.
- * @returns the machine afterwards; `what` is empty when the change changes nothing.
+ * @returns the machine afterwards, whether it is different, and in which words.
  * @throws BAD_TRANSITION for a lifecycle that may not follow; BAD_REQUEST for an empty list of MACs.
  */
 export function applyChange(before: Machine, change: Partial<MachineChange>, actor: Actor, at: string): ChangedMachine {
@@ -80,6 +133,8 @@ export function applyChange(before: Machine, change: Partial<MachineChange>, act
   const what: string[] = [];
   changeMacs(after, change.macs, what);
   changePlain(after, change, what);
+  changeObjects(after, change, what);
+  const isCounted = changeDiskBoots(after, change.diskBoots);
   // A board that reports "Not Settable" must still be able to enrol: what is no identity is left out, not refused.
   const uuid = trustworthyUuid(change.uuid);
   if (uuid !== undefined && uuid !== after.uuid) {
@@ -91,5 +146,6 @@ export function applyChange(before: Machine, change: Partial<MachineChange>, act
     after.facts = change.facts;
   }
   what.push(...changeLifecycle(after, change, actor, at));
-  return { before, after, what, isApproval: before.lifecycle !== "approved" && after.lifecycle === "approved" };
+  const isApproval = before.lifecycle !== "approved" && after.lifecycle === "approved";
+  return { before, after, what, isChanged: isCounted || what.length > 0, isApproval };
 }

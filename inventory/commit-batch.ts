@@ -9,7 +9,13 @@ import type { EventRecord } from "./event.ts";
 import type { Machine } from "./machine.ts";
 
 /** What a write changed, for those who watch. Told when it is on disk, never before. */
-export type Notes = { machines: Map<string, Machine>; deletedIds: Set<string>; events: EventRecord[] };
+export type Notes = {
+  machines: Map<string, Machine>;
+  deletedIds: Set<string>;
+  events: EventRecord[];
+  /** Clusters or roles are different now. */
+  isTopologyChanged: boolean;
+};
 export type Job = { run: (notes: Notes) => unknown; resolve: (value: never) => void; reject: (cause: unknown) => void };
 /** A batch that is committed but perhaps not on disk. `isChanged` false: nothing was written. */
 export type Written = { batch: readonly Job[]; notes: Notes; settle: readonly (() => void)[]; isChanged: boolean };
@@ -21,7 +27,12 @@ const LOOK_AT_CLOCK_EVERY = 16;
 /** Thrown inside a transaction whose jobs shall run apart. */
 const AGAIN = new Error("a job failed");
 
-const noNotes = (): Notes => ({ machines: new Map(), deletedIds: new Set(), events: [] });
+const noNotes = (): Notes => ({
+  machines: new Map(),
+  deletedIds: new Set(),
+  events: [],
+  isTopologyChanged: false,
+});
 
 function merge(into: Notes, from: Notes): void {
   for (const [id, machine] of from.machines) into.machines.set(id, machine);
@@ -30,6 +41,7 @@ function merge(into: Notes, from: Notes): void {
     into.deletedIds.add(id);
   }
   into.events.push(...from.events);
+  if (from.isTopologyChanged) into.isTopologyChanged = true;
 }
 
 /**

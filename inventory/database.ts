@@ -126,9 +126,15 @@ function damaged(path: string, how: string, cause?: unknown): SlipwayError {
   return new SlipwayError("DATABASE_DAMAGED", `${path} ${how}`, { cause });
 }
 
+/** A table that a later schema brings is not there before the migration, which comes after the check. */
+function presentTables(db: Database, { essentialTables }: DatabaseOptions): string[] {
+  const isPresent = db.prepare<[string]>("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return essentialTables.filter((table) => isPresent.get(table) !== undefined);
+}
+
 function check(db: Database, options: DatabaseOptions): void {
   const isSmall = statSync(options.path).size <= WHOLE_CHECK_BYTES;
-  const checks = isSmall ? ["quick_check(1)"] : options.essentialTables.map((table) => `quick_check(${table})`);
+  const checks = isSmall ? ["quick_check(1)"] : presentTables(db, options).map((table) => `quick_check(${table})`);
   for (const pragma of checks) {
     const answer = String(db.pragma(pragma, { simple: true }));
     if (answer !== "ok") throw damaged(options.path, `is damaged: ${answer.replaceAll("\n", "; ")}`);

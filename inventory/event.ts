@@ -166,6 +166,11 @@ export const EVENTS = {
       (d.uuidOf ? `; it shows the UUID of ${d.uuidOf}: another network card of it, or one that says so` : ""),
   },
   changed: { phase: "person", level: "info", say: (d) => `was changed by ${d.actor}: ${d.what}` },
+  "cluster-changed": {
+    phase: "person",
+    level: "notice",
+    say: (d) => `${d.cluster ? `cluster ${d.cluster}` : d.target}: ${d.what} (by ${d.actor})`,
+  },
   approved: { phase: "person", level: "notice", say: (d) => `was approved by ${d.actor}` },
   "to-disk": { phase: "loader", level: "info", say: (d) => `goes on to its disk: ${d.reason}` },
   "log-dropped": {

@@ -4,17 +4,18 @@ import type { Database } from "better-sqlite3";
 import type { Ipv4, Mac } from "./address.ts";
 import type { Machine } from "./machine.ts";
 
-type Row = { [column: string]: string | null };
+type Row = { [column: string]: string | number | null };
 /** Values in the order of {@link COLUMNS}: binding by name costs twice as much. */
-type Values = (string | null)[];
+type Values = (string | number | null)[];
 
-/** Column → field; `macs` and `facts` are apart because they are no plain text. */
+/** Column → field, as text. */
 const FIELDS = {
   id: "id",
   uuid: "uuid",
   serial: "serial",
   name: "name",
   role: "role",
+  cluster: "cluster",
   address: "address",
   boot: "boot",
   lifecycle: "lifecycle",
@@ -31,17 +32,20 @@ const FIELDS = {
   approved_at: "approvedAt",
   approved_by: "approvedBy",
 } as const satisfies Record<string, keyof Machine>;
+/** Columns that hold JSON and go by the field's name. */
+const JSON_FIELDS = ["facts", "spec", "install", "installation", "verb"] as const satisfies readonly (keyof Machine)[];
 const PAIRS = Object.entries(FIELDS);
-const COLUMNS = [...Object.keys(FIELDS), "facts"];
+const COLUMNS = [...Object.keys(FIELDS), ...JSON_FIELDS, "disk_boots"];
 const SEEN_AT = COLUMNS.indexOf("seen_at");
 
 function machineOf(row: Row): Machine {
-  const machine: Record<string, unknown> = { macs: JSON.parse(row.macs!) };
+  const machine: Record<string, unknown> = { macs: JSON.parse(row.macs as string) };
   for (const [column, field] of PAIRS) {
     const value = row[column];
     if (value !== null) machine[field] = value;
   }
-  if (row.facts !== null) machine.facts = JSON.parse(row.facts!);
+  for (const field of JSON_FIELDS) if (row[field] !== null) machine[field] = JSON.parse(row[field] as string);
+  if (row.disk_boots !== null) machine.diskBoots = row.disk_boots;
   // A machine that a person wrote down and the wire has not shown yet.
   machine.seenAt ??= machine.createdAt;
   return machine as Machine;
@@ -49,7 +53,8 @@ function machineOf(row: Row): Machine {
 
 function valuesOf(machine: Machine, isSeen: boolean): Values {
   const values: Values = PAIRS.map(([, field]) => (machine[field] as string | undefined) ?? null);
-  values.push(machine.facts === undefined ? null : JSON.stringify(machine.facts));
+  for (const field of JSON_FIELDS) values.push(machine[field] === undefined ? null : JSON.stringify(machine[field]));
+  values.push(machine.diskBoots || null);
   if (!isSeen) values[SEEN_AT] = null;
   return values;
 }
@@ -59,7 +64,7 @@ function valuesOf(machine: Machine, isSeen: boolean): Values {
  * as many of these as they like. The same words as the index's, so that counting them costs little.
  */
 const UNTOUCHED = `lifecycle = 'discovered' AND seen_at IS NOT NULL
-  AND coalesce(name, role, address, boot, key_fingerprint) IS NULL`;
+  AND coalesce(name, role, cluster, spec, address, boot, key_fingerprint) IS NULL`;
 
 const SELECT = `SELECT machines.*, (SELECT json_group_array(mac) FROM
     (SELECT mac FROM macs WHERE machine_id = machines.id ORDER BY position)) AS macs FROM machines`;

@@ -8,7 +8,9 @@ import type { Database } from "better-sqlite3";
 import { SlipwayError } from "../server/contract/errors.ts";
 import { attemptQueries } from "./attempt-queries.ts";
 import { auditQueries, FIRST_HASH } from "./audit-queries.ts";
+import { applyTopology, deleteClusters } from "./change-clusters.ts";
 import { changeMachines, deleteMachines, moveActivity } from "./change-machines.ts";
+import { clusterQueries } from "./cluster-queries.ts";
 import { openDatabase } from "./database.ts";
 import { DEFAULT_LIMIT, eventQueries } from "./event-queries.ts";
 import { type Durability, type GroupCommit, groupCommit, type Notes } from "./group-commit.ts";
@@ -48,7 +50,7 @@ export type InventoryOptions = {
 };
 
 /** Losing one of these would lose what nobody can observe again. */
-const ESSENTIAL = ["machines", "macs", "leases", "tickets", "revoked_keys", "marks", "audit"];
+const ESSENTIAL = ["machines", "macs", "clusters", "roles", "leases", "tickets", "revoked_keys", "marks", "audit"];
 
 function openMain(o: InventoryOptions): Database {
   const path = join(o.dataDir, "inventory.db");
@@ -87,6 +89,7 @@ function openMain(o: InventoryOptions): Database {
 const openTables = (db: Database): Tables => ({
   machines: machineQueries(db),
   leases: leaseQueries(db),
+  clusters: clusterQueries(db),
   attempts: attemptQueries(db),
   tickets: ticketQueries(db),
   keys: keyQueries(db),
@@ -123,6 +126,11 @@ function machineRules({ tables, commit, now, watch }: Parts) {
     changeMachines: (creations, changes, actor) => write((w) => changeMachines(w, creations, changes, actor)),
     deleteMachines: (ids, actor) => write((w) => deleteMachines(w, ids, actor)),
     moveActivity: (id, to, reason) => write((w) => moveActivity(w, id, to, reason)),
+    listClusters: async () => tables.clusters.list(),
+    listRoles: async () => tables.clusters.listRoles(),
+    applyTopology: (topology, actor) => write((w) => applyTopology(w, topology, actor)),
+    deleteClusters: (names, actor) => write((w) => deleteClusters(w, names, actor)),
+    watchClusters: watch.watchClusters,
     watchMachines: watch.watchMachines,
   } satisfies Partial<Rules>;
 }

@@ -2,6 +2,7 @@
 // write (sight-machine.ts, change-machines.ts) take it as an argument and so stay free of SQL, clock and chance. Types only.
 import type { attemptQueries } from "./attempt-queries.ts";
 import type { auditQueries } from "./audit-queries.ts";
+import type { clusterQueries } from "./cluster-queries.ts";
 import type { eventQueries } from "./event-queries.ts";
 import type { Notes } from "./group-commit.ts";
 import type { keyQueries } from "./key-queries.ts";
@@ -13,6 +14,7 @@ import type { ticketQueries } from "./ticket-queries.ts";
 export type Tables = {
   machines: ReturnType<typeof machineQueries>;
   leases: ReturnType<typeof leaseQueries>;
+  clusters: ReturnType<typeof clusterQueries>;
   attempts: ReturnType<typeof attemptQueries>;
   tickets: ReturnType<typeof ticketQueries>;
   keys: ReturnType<typeof keyQueries>;

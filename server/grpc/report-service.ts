@@ -103,6 +103,11 @@ export class ReportWriter {
     progress: (progress) => this.#recordProgress(progress),
     log: (batch) => this.#appendLines(batch),
     installChoice: ({ choice }) => this.#saveInstallChoice(choice),
+    installStep: () => {},
+    installDone: () => {},
+    orderFailed: () => {},
+    verbTaken: () => {},
+    nodeStatus: () => {},
   };
 
   #order(order: NodeOrder): void {

@@ -94,9 +94,9 @@ test("a newer schema is refused with both versions, and not touched", async () =
   t.tamper("PRAGMA user_version = 99");
   await expect(t.open()).rejects.toMatchObject({
     code: "DATABASE_NEWER",
-    message: expect.stringMatching(/has schema 99, this version of Slipway knows schemas up to 1/),
+    message: expect.stringMatching(/has schema 99, this version of Slipway knows schemas up to 2/),
   });
-  t.tamper("PRAGMA user_version = 1");
+  t.tamper("PRAGMA user_version = 2");
   await t.once(async (i) => expect(await i.findMachineByMac(MAC)).toBeDefined());
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../inventory/database.ts";
-import { ACTIVITY, BOOT_CHOICES, LIFECYCLE, ROLES } from "../../inventory/machine.ts";
+import { ACTIVITY, BOOT_CHOICES, LIFECYCLE } from "../../inventory/machine.ts";
 import { backUpBeforeMigration } from "../../inventory/run-backup.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "slipway-migrations-"));
@@ -23,7 +23,6 @@ const checkOf = (column: string): string[] => {
 const CHECKS = [
   { column: "lifecycle", values: Object.keys(LIFECYCLE) },
   { column: "activity", values: Object.keys(ACTIVITY) },
-  { column: "role", values: [...ROLES] },
   { column: "boot", values: [...BOOT_CHOICES] },
   { column: "state", values: ["bound", "released", "declined"] },
 ];
