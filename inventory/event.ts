@@ -123,6 +123,7 @@ export const EVENTS = {
   },
   "image-broken-off": { phase: "image", level: "warning", say: (d) => `broke off ${d.file} after ${bytes(d.bytes)}` },
   "ticket-fetched": { phase: "image", level: "info", say: () => "has its ticket; the kernel starts next" },
+  "ticket-issued": { phase: "person", level: "notice", say: (d) => `was given a ticket by ${d.actor}, without a boot` },
   "ticket-refused": { phase: "image", level: "warning", say: (d) => `was refused a ticket: ${d.reason}` },
   // agent
   "agent-contact": {

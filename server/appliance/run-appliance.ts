@@ -7,6 +7,7 @@ import { openInventory } from "../../inventory/store.ts";
 import { LOOP_PATH } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { BootService } from "../boot/service.ts";
+import { issueTicket } from "../boot/ticket-service.ts";
 import { adminSocketPath } from "../config/cross-checks.ts";
 import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
@@ -82,6 +83,10 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
   const parts: { dhcp?: DhcpService } = {};
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
+    issueTicket: (order) => {
+      const { fingerprint: caFingerprint } = secrets.ca;
+      return issueTicket({ inventory, record, caFingerprint, grpcPort: grpc.port, ticketMs: TICKET_MS }, order);
+    },
     status: async () =>
       statusDocument({
         ...{ version, startedAt, config, interfaces: observeInterfaces(), alarms: alarms.list() },

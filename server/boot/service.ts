@@ -1,6 +1,6 @@
 // The boot service: what the HTTP routes ask when a machine asks. It gathers facts, calls the pure rules (decide,
 // script-for, ticket-rules) and writes attempts, tickets and events. The only edge of this room.
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type Mac, parseMac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
@@ -13,6 +13,7 @@ import { type BootImage, IMAGE_ARCH, type ScriptRequest, scriptFor } from "./scr
 import { identityOf, requestOf, type ScriptQuery } from "./script-request.ts";
 import { SourceLimit } from "./source-limit.ts";
 import { decideTicketFetch } from "./ticket-rules.ts";
+import { makeTicket } from "./ticket-service.ts";
 
 export type BootServiceDeps = {
   inventory: Inventory;
@@ -104,18 +105,9 @@ export class BootService {
       const reason = fetch.kind === "refuse" ? fetch.reason : "there is no such ticket";
       return { kind: "refused", reason, ...(ticket && { mac: ticket.mac }) };
     }
-    const token = randomBytes(32).toString("base64url");
-    const tokenHash = createHash("sha256").update(token).digest("hex");
+    const { ticket: body, tokenHash } = makeTicket(this.#deps, { mac: ticket.mac, localIp: peer.localIp, attempt: id });
     const written = await this.#deps.inventory.replaceTicket(ticket, { ...ticket, tokenHash, fetchedAt: now });
     if (!written) return { kind: "refused", reason: "another request was faster", mac: ticket.mac };
-    const body = {
-      schema: 1,
-      token,
-      caFingerprint: this.#deps.caFingerprint,
-      server: `${peer.localIp}:${this.#deps.grpcPort}`,
-      attempt: id,
-      mac: ticket.mac,
-    };
     return { kind: "ticket", body: `${JSON.stringify(body)}\n`, mac: ticket.mac };
   }
 

@@ -5,6 +5,7 @@ import type { EventOptions } from "./event-commands.ts";
 import type { ExportOptions, ImportOptions } from "./file-commands.ts";
 import type { SetOptions } from "./machine-commands.ts";
 import type { CommonOptions } from "./output.ts";
+import type { TicketOptions } from "./ticket-commands.ts";
 
 const FORMATS = ["table", "json", "yaml"];
 
@@ -21,6 +22,7 @@ export function buildProgram(version: string): Command {
   addFileCommands(program);
   addEventCommands(program);
   addStatusCommands(program);
+  addTicket(program);
   return program;
 }
 
@@ -238,5 +240,27 @@ function addStatusCommands(program: Command): void {
     .action(async (options: CommonOptions & { verify?: boolean; limit?: string }) => {
       const { runAudit } = await import("./status-commands.ts");
       await runAudit(options);
+    });
+}
+
+function addTicket(program: Command): void {
+  client(
+    program
+      .command("ticket")
+      .summary("a ticket for a machine that is not netbooted")
+      .argument("<mac>", "the MAC address that it will show"),
+    ["json"],
+    "json",
+  )
+    .description(
+      "Makes the ticket that a netboot would have brought, for a machine whose root is started by other means (a container node): it is put at /run/slipway/ticket.json there, and the agent enrols with it, once. Its token is a secret.",
+    )
+    .option("--file <path>", "write it to this file, readable by its owner only")
+    .option("--address <ip>", "the appliance's address as the machine reaches it (default: the first served)")
+    .addOption(new Option("--arch <arch>", "the machine's architecture, where it is known").choices(["amd64", "arm64"]))
+    .addHelpText("after", examples("slipway ticket 52:54:00:12:34:56 --file /run/node1/ticket.json"))
+    .action(async (mac: string, options: TicketOptions) => {
+      const { runTicket } = await import("./ticket-commands.ts");
+      await runTicket(mac, options);
     });
 }

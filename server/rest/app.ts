@@ -11,6 +11,7 @@ import { addEventRoutes } from "./event-routes.ts";
 import { addMachineRoutes } from "./machine-routes.ts";
 import type { StatusDocument } from "./status.ts";
 import { addStatusRoutes } from "./status-routes.ts";
+import { addTicketRoutes, type IssueTicket } from "./ticket-routes.ts";
 
 export type AdminDeps = {
   inventory: Inventory;
@@ -22,6 +23,8 @@ export type AdminDeps = {
   status: () => Promise<StatusDocument>;
   /** Who asks; throws NOT_ALLOWED when that cannot be known. `actorOfPeer` of peer-socket.ts in the appliance. */
   actorOf: (request: FastifyRequest) => Actor;
+  /** Makes a ticket for a machine that no boot script leads here; without it there is no such route. */
+  issueTicket?: IssueTicket;
 };
 
 /** 20,000 rows of an import fit. */
@@ -48,6 +51,7 @@ export async function buildAdminApp(deps: AdminDeps): Promise<FastifyInstance> {
   addMachineRoutes(app, deps);
   addEventRoutes(app, deps);
   addStatusRoutes(app, deps);
+  if (deps.issueTicket !== undefined) addTicketRoutes(app, deps, deps.issueTicket);
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;
