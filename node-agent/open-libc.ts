@@ -22,7 +22,7 @@ type Koffi = typeof import("koffi").default;
  * In the image koffi's native part lies beside the bundle, and its loader, which looks for a whole package, is left out;
  * from the sources it is the package.
  */
-async function loadKoffi(): Promise<Koffi> {
+export async function loadKoffi(): Promise<Koffi> {
   const name = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
   const beside = join(import.meta.dirname, name);
   if (existsSync(beside)) return createRequire(import.meta.url)(beside) as Koffi;
