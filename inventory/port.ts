@@ -92,7 +92,7 @@ export interface Inventory {
   /** All or none (NOT_FOUND). Their attempts and tickets go, the keys they enrolled with are revoked; audited, with `changed` events. */
   deleteMachines(ids: readonly string[], actor: Actor): Promise<void>;
   /** An illegal move is not written; the promise says whether it was. */
-  moveActivity(id: string, to: Activity, reason?: string): Promise<boolean>;
+  moveActivity(id: string, to: Activity, reason?: string, urgency?: Urgency): Promise<boolean>;
   // clusters and roles
   listClusters(): Promise<ClusterRecord[]>;
   listRoles(): Promise<RoleRecord[]>;
@@ -118,6 +118,8 @@ export interface Inventory {
   findAttempt(id: string): Promise<BootAttempt | undefined>;
   findTicket(id: string): Promise<Ticket | undefined>;
   findTicketByTokenHash(hash: string): Promise<Ticket | undefined>;
+  /** The ticket that a key (SHA-256, hex) was enrolled with. */
+  findTicketByKey(keyFingerprint: string): Promise<Ticket | undefined>;
   /** Writes `to` only while the stored ticket still equals `from` in every field: false means another was faster. */
   replaceTicket(from: Ticket, to: Ticket): Promise<boolean>;
   /** Certificate fingerprints that are no longer good. */

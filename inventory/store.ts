@@ -125,7 +125,7 @@ function machineRules({ tables, commit, now, watch }: Parts) {
     },
     changeMachines: (creations, changes, actor) => write((w) => changeMachines(w, creations, changes, actor)),
     deleteMachines: (ids, actor) => write((w) => deleteMachines(w, ids, actor)),
-    moveActivity: (id, to, reason) => write((w) => moveActivity(w, id, to, reason)),
+    moveActivity: (id, to, reason, urgency) => write((w) => moveActivity(w, id, to, reason), urgency),
     listClusters: async () => tables.clusters.list(),
     listRoles: async () => tables.clusters.listRoles(),
     applyTopology: (topology, actor) => write((w) => applyTopology(w, topology, actor)),
@@ -153,6 +153,7 @@ function bootRules({ tables, commit, now }: Parts) {
     findAttempt: async (id) => tables.attempts.find(id),
     findTicket: async (id) => tables.tickets.find(id),
     findTicketByTokenHash: async (hash) => tables.tickets.findByTokenHash(hash),
+    findTicketByKey: async (key) => tables.tickets.findByKey(key),
     replaceTicket: (from, to) => commit.write(() => tables.tickets.replace(from, to)),
     revokeKey: async (fingerprint, machineId, reason) => {
       await commit.write(() => tables.keys.revoke(fingerprint, machineId, reason, new Date(now()).toISOString()));

@@ -29,6 +29,9 @@ const valuesOf = (ticket: Ticket) => Object.values(FIELDS).map((field) => ticket
 export function ticketQueries(db: Database) {
   const byId = db.prepare<[string], Row>("SELECT * FROM tickets WHERE id = ?");
   const byHash = db.prepare<[string], Row>("SELECT * FROM tickets WHERE token_hash = ?");
+  const byKey = db.prepare<[string], Row>(
+    "SELECT * FROM tickets WHERE key_fingerprint = ? ORDER BY spent_at DESC, id LIMIT 1",
+  );
   const insert = db.prepare(
     `INSERT INTO tickets (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`,
   );
@@ -39,6 +42,8 @@ export function ticketQueries(db: Database) {
   return {
     find: (id: string) => one(byId.get(id)),
     findByTokenHash: (hash: string) => one(byHash.get(hash)),
+    /** The ticket that a key was enrolled with, the last one when there were several. */
+    findByKey: (fingerprint: string) => one(byKey.get(fingerprint)),
     save: (ticket: Ticket) => insert.run(valuesOf(ticket)),
     /** Compare and swap over all fields: whether `from` was still what is stored. */
     replace: (from: Ticket, to: Ticket) => replace.run([...valuesOf(to), ...valuesOf(from)]).changes === 1,

@@ -35,3 +35,6 @@ CREATE TABLE roles (
   name TEXT PRIMARY KEY,
   spec TEXT NOT NULL CHECK (json_valid(spec))
 ) STRICT, WITHOUT ROWID;
+
+-- Which boot attempt a key was enrolled in: a config is given out once per attempt.
+CREATE INDEX tickets_by_key ON tickets (key_fingerprint) WHERE key_fingerprint IS NOT NULL;

@@ -71,6 +71,30 @@ export const ERRORS = {
     exit: 5,
     remedy: "docs/lifecycle.md shows which state may follow which.",
   },
+  NOT_HEARD: {
+    status: 409,
+    grpc: "FAILED_PRECONDITION",
+    exit: 5,
+    remedy: "Switch the machine on and wait until `slipway machines` shows it running; then give the order again.",
+  },
+  ENDS_CLUSTER: {
+    status: 409,
+    grpc: "FAILED_PRECONDITION",
+    exit: 5,
+    remedy: "Say that you mean it by naming the cluster: --cluster-name NAME.",
+  },
+  NOT_ARMED: {
+    status: 409,
+    grpc: "FAILED_PRECONDITION",
+    exit: 5,
+    remedy: "`slipway install MAC` orders an install and opens its window anew.",
+  },
+  WRONG_ORDER: {
+    status: 403,
+    grpc: "PERMISSION_DENIED",
+    exit: 5,
+    remedy: "`slipway events MAC` shows who was given the config, and when.",
+  },
   // environment
   PORT_IN_USE: {
     status: 500,

@@ -22,6 +22,11 @@ export interface ClusterDesk {
   noteGone(machineId: string): void;
   /** Its last status, for `slipway machines` and `cluster status`; undefined when it is not heard now. */
   statusOf(machineId: string): NodeStatus | undefined;
+  /**
+   * The name of the cluster whose last control plane with data this machine is: a reset or a new install of it would end
+   * the cluster. undefined for every other machine. Answers from memory.
+   */
+  endsCluster(machine: Machine): string | undefined;
   /** Called when orders of these machines may have changed: their streams are refreshed. Returns the way to stop. */
   watchOrders(listener: (machineIds: readonly string[]) => void): () => void;
 }
