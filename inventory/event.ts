@@ -172,6 +172,41 @@ export const EVENTS = {
     level: "notice",
     say: (d) => `${d.cluster ? `cluster ${d.cluster}` : d.target}: ${d.what} (by ${d.actor})`,
   },
+  "bootstrap-intended": {
+    phase: "server",
+    level: "notice",
+    say: (d) => `is to begin etcd for cluster ${d.cluster}: ${d.reason}`,
+  },
+  "bootstrap-confirmed": {
+    phase: "agent",
+    level: "notice",
+    say: (d) => `has begun etcd for cluster ${d.cluster} (etcd cluster id ${d.etcdClusterId})`,
+  },
+  "bootstrap-permitted": {
+    phase: "person",
+    level: "warning",
+    say: (d) => `cluster ${d.cluster} may begin anew with new data (by ${d.actor})`,
+  },
+  "bootstrap-uncertain": {
+    phase: "server",
+    level: "alarm",
+    say: (d) => `cluster ${d.cluster}: whether it was begun is not certain: ${d.reason} (${d.remedy})`,
+  },
+  "bootstrap-conflict": {
+    phase: "server",
+    level: "alarm",
+    say: (d) => `cluster ${d.cluster}: ${d.reason} (${d.remedy})`,
+  },
+  "cluster-lost": {
+    phase: "server",
+    level: "alarm",
+    say: (d) => `cluster ${d.cluster} is lost: ${d.reason} (${d.remedy})`,
+  },
+  "cluster-settled": {
+    phase: "server",
+    level: "notice",
+    say: (d) => `cluster ${d.cluster} is out of doubt again: ${d.reason}`,
+  },
   approved: { phase: "person", level: "notice", say: (d) => `was approved by ${d.actor}` },
   "to-disk": { phase: "loader", level: "info", say: (d) => `goes on to its disk: ${d.reason}` },
   "log-dropped": {

@@ -11,7 +11,13 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   ipxe: [ERRORS],
   inventory: [ERRORS],
   "boot-assets": [ERRORS],
-  "boot-assets/image": [ERRORS, "node-agent/run-bundle.ts"],
+  "boot-assets/image": [
+    ERRORS,
+    "node-agent/run-bundle.ts",
+    // The place of GRUB's core on the disk, and its early config, are decided once for installer and image.
+    "node-agent/install/layout.ts",
+    "node-agent/install/grub-config.ts",
+  ],
   "boot-assets/image/kubernetes": [ERRORS, "boot-assets/image", "server/contract/kubernetes/node-paths.ts"],
   "server/contract": [],
   "server/boot": ["inventory", "ipxe", "boot-assets", "server/contract/token-bucket.ts", ERRORS],
@@ -25,11 +31,12 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/secrets": [ERRORS, "server/contract"],
   "server/grpc": [...BOOT, "server/contract"],
   "server/rest": [...BOOT, "server/contract"],
-  "server/cluster": ["server/contract", "inventory", ERRORS],
+  "server/cluster": ["server/contract", "inventory", "server/grpc/cluster-port.ts", ERRORS],
   "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
   "server/appliance": ["server", "inventory", "ipxe", "boot-assets"],
   "server/main.ts": ["server", "inventory", "ipxe", "boot-assets"],
   "node-agent": ["server/contract"],
+  "node-agent/kubernetes": ["server/contract"],
 };
 
 /** Only these files may touch the world: sockets, files, clocks, processes. All others are pure. */
@@ -46,6 +53,7 @@ const PURE_EXTRA: Record<string, readonly string[]> = {
   "server/contract/kubernetes": ["yaml"],
   "server/cluster": ["yaml"],
   "node-agent/install": ["node:crypto"],
+  "node-agent/kubernetes": ["node:crypto", "yaml"],
   "server/contract/generated": ["@bufbuild/protobuf/wire", "@grpc/grpc-js"],
   "server/config": ["yaml", "zod"],
   "server/rest": ["zod", "yaml"],

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { Decrypter, Encrypter, identityToRecipient } from "age-encryption";
 import { SlipwayError } from "../contract/errors.ts";
 import { keyFingerprint, parsePrivateKey } from "../contract/pki/key.ts";
+import { type ClusterSecrets, openClusterSecrets } from "./open-cluster-secrets.ts";
 import { fileFault, syncDirectory, writeSynced } from "./open-file.ts";
 import { type Identity, openIdentity } from "./open-identity.ts";
 import { type Authority, authorityOf, SECRET_NAMES, SECRETS, type Sealed, type SecretName } from "./secrets.ts";
@@ -34,6 +35,7 @@ export type Secrets = {
   signManifest(bytes: Uint8Array): Uint8Array;
   /** Whether `signature` is the owner's over `bytes`. */
   isOwnersSignature(bytes: Uint8Array, signature: Uint8Array): boolean;
+  clusters: ClusterSecrets;
 };
 
 const sealedFile = (dir: string, name: SecretName): string => join(dir, `${name}.age`);
@@ -152,7 +154,7 @@ export async function openSecrets(options: SecretsOptions): Promise<Secrets> {
     assertComplete(dir);
     const secrets = await readAll(dir, identity, log);
     if (isFirstStart) tellFirstStart(dir, identity, log);
-    return serve(secrets);
+    return serve(secrets, openClusterSecrets(dir, identity));
   } catch (cause) {
     throw fileFault(cause, dir, "read and written");
   }
@@ -166,10 +168,11 @@ function tellFirstStart(dir: string, identity: Identity, log: SecretsLog): void 
   );
 }
 
-function serve({ ca, owner }: Record<SecretName, Sealed>): Secrets {
+function serve({ ca, owner }: Record<SecretName, Sealed>, clusters: ClusterSecrets): Secrets {
   const ownerKey = parsePrivateKey(owner.privateKey);
   const ownerPublicKey = createPublicKey(ownerKey);
   return {
+    clusters,
     ca: authorityOf(ca, randomBytes),
     ownerPublicKeyPem: SECRETS.owner.publicHalf(owner),
     ownerFingerprint: keyFingerprint(ownerPublicKey),

@@ -1,0 +1,296 @@
+// The desk behind the gRPC service (server/grpc/cluster-port.ts): what each machine waits for, its config, its orders, what
+// its node says; and whoever begins a cluster's etcd. It keeps the site in memory and follows the inventory. Edge: the
+// inventory, a timer. server/appliance opens it.
+import type { EventKind, NewEvent } from "../../inventory/event.ts";
+import type { Machine } from "../../inventory/machine.ts";
+import type { Inventory } from "../../inventory/port.ts";
+import { SlipwayError } from "../contract/errors.ts";
+import type { ClusterOrders, NodeStatus, Peer } from "../contract/generated/agent.ts";
+import type { SecretsBundle } from "../contract/machine-config/secrets-bundle.ts";
+import type { ClusterDesk, ConfigAnswer } from "../grpc/cluster-port.ts";
+import type { BootstrapDecision } from "./bootstrap.ts";
+import { bootstrapFacts } from "./bootstrap-facts.ts";
+import type { SiteSettings } from "./config-document.ts";
+import { endsCluster } from "./ends-cluster.ts";
+import { type RenderedConfig, renderMachineConfig } from "./machine-config.ts";
+import { type Refusal, waitOfMachine } from "./machine-wait.ts";
+import { chooseNodeName } from "./node-name.ts";
+import { type Bootstraps, runBootstraps } from "./run-bootstrap.ts";
+import { machineOf, type Site } from "./site.ts";
+import { SiteView } from "./site-view.ts";
+import { Turns } from "./turns.ts";
+
+type Say = (text: string, fields?: Readonly<Record<string, unknown>>) => void;
+export type DeskDeps = {
+  inventory: Inventory;
+  /** Opens a cluster's sealed bundle. */
+  openBundle: (cluster: string) => Promise<SecretsBundle>;
+  settingsFor: (machine: Machine) => SiteSettings;
+  /** The appliance's own addresses: no node may have one. */
+  ownAddresses: () => readonly string[];
+  log: { info: Say; warn: Say };
+  record: (event: Omit<NewEvent, "at">) => void;
+  now: () => number;
+  /** How often silence is judged and leases are read again. */
+  everyMs?: number;
+};
+
+/** What `cluster status` and the other routes ask beside the port. */
+export type DeskView = {
+  site: Site;
+  statusOf(machineId: string): NodeStatus | undefined;
+  lastHeardMs(machineId: string): number | undefined;
+  decisionOf(cluster: string): BootstrapDecision | undefined;
+  leasedTo(machine: Machine): string[];
+};
+export type Desk = ClusterDesk & {
+  view: DeskView;
+  /** For all who write clusters: a record read before another's write would undo it. */
+  turns: Turns;
+  /** The config as it would be given out now, for `slipway config`; names nobody. */
+  previewConfig(machine: Machine): Promise<RenderedConfig | { kind: "refused"; reason: string; remedy: string }>;
+  close(): void;
+};
+
+const EVERY_MS = 5000;
+/** Peers are made anew after this: a rack that is switched on changes a hundred machines in a second. */
+const SETTLE_MS = 100;
+
+/** @returns when the inventory has been read: it answers from the first call on. */
+export async function openDesk(deps: DeskDeps): Promise<Desk> {
+  const desk = new DeskService(deps);
+  await desk.start();
+  return desk;
+}
+
+class DeskService implements Desk {
+  readonly turns = new Turns();
+  readonly view: DeskView;
+  readonly #deps: DeskDeps;
+  readonly #site = new SiteView();
+  readonly #statuses = new Map<string, NodeStatus>();
+  readonly #lastMs = new Map<string, number>();
+  readonly #refusals = new Map<string, Refusal & { of: string }>();
+  readonly #listeners = new Set<(machineIds: readonly string[]) => void>();
+  readonly #peers = new Map<string, readonly Peer[]>();
+  /** Orders as they were when the streams were last told. */
+  readonly #told = new Map<string, string>();
+  readonly #bootstraps: Bootstraps;
+  readonly #startedAtMs: number;
+  readonly #stops: (() => void)[] = [];
+  #settling: NodeJS.Timeout | undefined;
+
+  constructor(deps: DeskDeps) {
+    this.#deps = deps;
+    this.#startedAtMs = deps.now();
+    this.#bootstraps = runBootstraps({
+      inventory: deps.inventory,
+      now: deps.now,
+      turns: this.turns,
+      tell: (kind, detail, machineId) => this.#tell(kind, detail, machineId),
+      warn: deps.log.warn,
+      look: (name) => this.#lookAt(name),
+      onDecision: () => this.#tellOrders(),
+    });
+    const at = this.#site;
+    this.view = {
+      get site() {
+        return at.site;
+      },
+      statusOf: (id) => this.statusOf(id),
+      lastHeardMs: (id) => this.#lastMs.get(id),
+      decisionOf: (cluster) => this.#bootstraps.decisionOf(cluster),
+      leasedTo: (machine) => at.leasedTo(machine),
+    };
+  }
+
+  async start(): Promise<void> {
+    const { inventory, everyMs = EVERY_MS } = this.#deps;
+    // Watch first, so that no change falls between the two.
+    this.#stops.push(
+      inventory.watchMachines((changed, deletedIds) => {
+        this.#site.setMachines(changed, deletedIds);
+        for (const id of deletedIds) this.noteGone(id);
+        this.#changed();
+      }),
+      inventory.watchClusters(() => void this.#readClusters().then(() => this.#changed())),
+    );
+    const machines = await inventory.listMachines();
+    this.#site.setMachines(machines.filter((m) => this.#site.machine(m.id) === undefined));
+    await this.#readClusters();
+    await this.#readLeases();
+    this.#settle();
+    const timer = setInterval(() => void this.#readLeases().then(() => this.#changed()), everyMs);
+    this.#stops.push(() => clearInterval(timer));
+  }
+
+  close(): void {
+    clearTimeout(this.#settling);
+    for (const stop of this.#stops) stop();
+  }
+
+  waitOf(machine: Machine) {
+    const refusal = this.#refusals.get(machine.id);
+    const current = refusal?.of === this.#inputsOf(machine) ? refusal : undefined;
+    return waitOfMachine(machine, this.#site.membership(machine), this.#site.known, current);
+  }
+
+  async renderConfig(machine: Machine): Promise<ConfigAnswer> {
+    const named = await this.turns.take(() => this.#named(this.#site.machine(machine.id) ?? machine));
+    const rendered = await this.previewConfig(named);
+    const { log } = this.#deps;
+    if (rendered.kind === "config") {
+      this.#refusals.delete(machine.id);
+      for (const note of rendered.notes) log.info(`The config of ${named.name}: ${note.path}: ${note.message}.`);
+      return { kind: "config", text: rendered.text };
+    }
+    const refusal = rendered.kind === "faults" ? refusalOf(rendered) : rendered;
+    const { reason, remedy } = refusal;
+    this.#refusals.set(machine.id, { reason, remedy, of: this.#inputsOf(named) });
+    log.warn(`No config can be made for ${named.name ?? named.macs[0]}: ${reason}. ${remedy}`);
+    return { kind: "refused", reason, remedy };
+  }
+
+  async previewConfig(machine: Machine) {
+    const found = this.#site.membership(machine);
+    const wait = waitOfMachine(machine, found, this.#site.known);
+    if (found.kind === "none" || wait !== undefined)
+      return { kind: "refused" as const, reason: wait?.waits ?? "it is in no cluster", remedy: wait?.next ?? "" };
+    try {
+      const bundle = await this.#deps.openBundle(found.cluster.name);
+      const site = this.#deps.settingsFor(machine);
+      return renderMachineConfig({ ...found, machine: machineOf(machine), bundle, site });
+    } catch (fault) {
+      if (!(fault instanceof SlipwayError)) throw fault;
+      return { kind: "refused" as const, reason: fault.message, remedy: fault.remedy };
+    }
+  }
+
+  ordersOf(machine: Machine): ClusterOrders | undefined {
+    const found = this.#site.membership(machine);
+    if (found.kind === "none") return undefined;
+    const { name } = found.cluster;
+    const decision = this.#bootstraps.decisionOf(name);
+    const bootstrapEtcd = decision?.kind === "tell" && decision.nodeId === machine.id;
+    // A worker approves and labels nobody: it is not told who else there is.
+    const peers = found.role.type === "controlplane" ? [...(this.#peers.get(name) ?? [])] : [];
+    return { bootstrapEtcd, peers };
+  }
+
+  noteStatus(machine: Machine, status: NodeStatus): void {
+    this.#statuses.set(machine.id, status);
+    this.#lastMs.set(machine.id, this.#deps.now());
+    const found = this.#site.membership(machine);
+    if (status.etcd !== undefined && found.kind === "member") void this.#bootstraps.step(found.cluster.name);
+  }
+
+  noteGone(machineId: string): void {
+    if (this.#statuses.delete(machineId)) this.#lastMs.set(machineId, this.#deps.now());
+  }
+
+  statusOf(machineId: string): NodeStatus | undefined {
+    return this.#statuses.get(machineId);
+  }
+
+  endsCluster(machine: Machine): string | undefined {
+    return endsCluster(machine, this.#site.site);
+  }
+
+  watchOrders(listener: (machineIds: readonly string[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A machine that nobody named is named by its cluster, role and a number, and keeps that. */
+  async #named(machine: Machine): Promise<Machine> {
+    const found = this.#site.membership(machine);
+    if (machine.name !== undefined || found.kind === "none") return machine;
+    const { inventory } = this.#deps;
+    const taken = (await inventory.listMachines()).flatMap((m) => m.name ?? []);
+    const name = chooseNodeName(found.cluster.name, found.role.name, taken);
+    const [changed] = await inventory.changeMachines([], [{ id: machine.id, name }], "slipway");
+    if (changed !== undefined) this.#site.setMachines([changed]);
+    return changed ?? machine;
+  }
+
+  /** What a config is made of beside the secrets: a refusal is about this, and is over when it changes. */
+  #inputsOf(machine: Machine): string {
+    return JSON.stringify([this.#site.membership(machine), machineOf(machine)]);
+  }
+
+  async #readClusters(): Promise<void> {
+    const { inventory, log } = this.#deps;
+    try {
+      const [clusters, roles] = await Promise.all([inventory.listClusters(), inventory.listRoles()]);
+      this.#site.setRecords(clusters, roles);
+    } catch (err) {
+      log.warn("Clusters and roles could not be read anew.", { err });
+    }
+  }
+
+  /** Leases are thousands, and nobody needs them while there is no cluster. */
+  async #readLeases(): Promise<void> {
+    if (this.#site.known.clusters.length === 0) return;
+    const { inventory, now, log } = this.#deps;
+    try {
+      this.#site.setLeases(await inventory.listLeases(), now() / 1000);
+    } catch (err) {
+      log.warn("Leases could not be read for the clusters' nodes.", { err });
+    }
+  }
+
+  async #lookAt(name: string) {
+    const clusters = await this.#deps.inventory.listClusters();
+    const cluster = clusters.find((c) => c.name === name);
+    if (cluster === undefined) return undefined;
+    const heard = { statuses: this.#statuses, lastMs: this.#lastMs, startedAtMs: this.#startedAtMs };
+    const facts = bootstrapFacts(cluster, { ...this.#site.site, clusters }, heard, this.#deps.now());
+    return { cluster, facts };
+  }
+
+  #changed(): void {
+    this.#settling ??= setTimeout(() => this.#settle(), SETTLE_MS);
+  }
+
+  #settle(): void {
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
+    const names = this.#site.known.clusters.map((c) => c.name);
+    for (const name of this.#peers.keys()) if (!names.includes(name)) this.#forget(name);
+    for (const name of names) {
+      this.#peers.set(name, this.#site.peersOf(name, this.#deps.ownAddresses()));
+      void this.#bootstraps.step(name);
+    }
+    this.#tellOrders();
+  }
+
+  #forget(cluster: string): void {
+    this.#peers.delete(cluster);
+    this.#bootstraps.forget(cluster);
+  }
+
+  /** Tells the streams of those machines whose orders are others than before. */
+  #tellOrders(): void {
+    const changed = this.#site.site.machines.filter((machine) => {
+      const orders = JSON.stringify([this.ordersOf(machine), this.waitOf(machine)]);
+      if (this.#told.get(machine.id) === orders) return false;
+      this.#told.set(machine.id, orders);
+      return true;
+    });
+    if (changed.length > 0) for (const listener of this.#listeners) listener(changed.map((m) => m.id));
+  }
+
+  #tell(kind: EventKind, detail: NonNullable<NewEvent["detail"]>, machineId: string | undefined): void {
+    const mac = machineId === undefined ? undefined : this.#site.machine(machineId)?.macs[0];
+    this.#deps.record({ kind, detail, ...(mac === undefined ? {} : { mac }) });
+  }
+}
+
+function refusalOf(rendered: Extract<RenderedConfig, { kind: "faults" }>): Refusal {
+  const { path, message } = rendered.faults[0] ?? { path: "", message: "it cannot be rendered" };
+  const more = rendered.faults.length > 1 ? ` (and ${rendered.faults.length - 1} more faults)` : "";
+  return {
+    reason: `its config has a fault: ${path === "" ? "" : `${path}: `}${message}${more}`,
+    remedy: "correct the patches in its Role or Machine document, then slipway apply -f FILE",
+  };
+}
