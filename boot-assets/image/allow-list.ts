@@ -6,10 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isElf, readElf } from "./elf.ts";
 import { findForbidden } from "./forbidden.ts";
-import type { Arch } from "./packages.ts";
+import type { Arch, Variant } from "./packages.ts";
 import { sortedPaths, type Tree, type TreeEntry } from "./tree.ts";
 
-export type AllowedProgram = { path: string; package: string; sha256: string };
+/**
+ * One program. `sha256` is "compiled" for those that this project compiles: their bytes follow from sources that are pinned
+ * by go.sum and read as such, and a list of digests would only repeat what the last build made of them.
+ */
+export type AllowedProgram = { path: string; package: string; sha256: string; variant?: "full" };
 export type AllowList = Record<Arch, AllowedProgram[]>;
 
 const LIST = join(import.meta.dirname, "allow-list.json");
@@ -27,12 +31,20 @@ const isModule = (path: string) => path.startsWith("usr/lib/modules/") && path.e
 const isProgram = (path: string, entry: FileEntry): boolean =>
   (entry.mode & 0o111) !== 0 || (isElf(entry.bytes) && !isFirmware(path) && !isModule(path));
 
+/** Package name of what is compiled here (kubernetes/files.ts). */
+export const COMPILED = "slipway:kubernetes";
+
+/** The rows that hold for a variant. */
+export const rowsOfVariant = (rows: readonly AllowedProgram[], variant: Variant): AllowedProgram[] =>
+  rows.filter((row) => row.variant === undefined || row.variant === variant);
+
 /** The rows that a tree's programs would have. */
 export function listPrograms(tree: Tree): AllowedProgram[] {
   return sortedPaths(tree).flatMap((path) => {
     const entry = tree.get(path)!;
     if (entry.kind !== "file" || !isProgram(path, entry)) return [];
-    return [{ path: `/${path}`, package: entry.from, sha256: sha256(entry.bytes) }];
+    const digest = entry.from === COMPILED ? "compiled" : sha256(entry.bytes);
+    return [{ path: `/${path}`, package: entry.from, sha256: digest }];
   });
 }
 

@@ -1,5 +1,6 @@
 // What the image is made of, for manifest.json and as SPDX 2.3 (sbom.spdx.json). Pure: times are fixed, so that two builds
 // of the same inputs have the same bytes.
+import type { Component } from "./kubernetes/versions.ts";
 import type { LockedPackage } from "./lock.ts";
 import type { Tree } from "./tree.ts";
 
@@ -35,6 +36,12 @@ export function bundledParts(bundle: string, versionOf: (name: string) => string
     return { name, version, sha256: undefined, purl: `pkg:npm/${name.replace("@", "%40")}@${version}` };
   });
 }
+
+/** What is compiled from source for a node of Kubernetes. */
+export const compiledParts = (components: readonly Component[]): Part[] =>
+  components.map(({ name, module, version }) => {
+    return { name, version, sha256: undefined, purl: `pkg:golang/${module}@v${version}` };
+  });
 
 export type Subject = { name: string; version: string; arch: string; ukiSha256: string };
 

@@ -1,4 +1,4 @@
-// `node boot-assets/image/build.ts --arch amd64,arm64 --out DIR [--locked] [--variant base]`, and buildAssets() for
+// `node boot-assets/image/build.ts --arch amd64,arm64 --out DIR [--locked] [--variant base,full]`, and buildAssets() for
 // `npm run assets` and `npm start`: locked packages → images with manifests, and the iPXE binaries. Does nothing, in under
 // a second, when what is there was made from the same inputs.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,19 +6,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleAgentFile } from "../../node-agent/run-bundle.ts";
 import { SlipwayError } from "../../server/contract/errors.ts";
-import { findDisallowed, readAllowList } from "./allow-list.ts";
-import { bundledParts, lockedParts } from "./bill-of-materials.ts";
+import { bundledParts } from "./bill-of-materials.ts";
+import { bodyKey, needBody } from "./body.ts";
 import { cacheDirOf, lockCache } from "./cache.ts";
-import { fetchPackages, isBuilt, type Locks } from "./fetch-packages.ts";
-import { type ComposedImage, composeImage } from "./image.ts";
-import { hashInputs } from "./inputs.ts";
+import { fetchPackages, type Locks } from "./fetch-packages.ts";
+import { hashWithAgent } from "./inputs.ts";
 import { readIpxeFiles } from "./ipxe-files.ts";
+import { buildKubernetes, type KubernetesBuild, openTools } from "./kubernetes/build.ts";
 import { findBuilt, forgetOldBuilds, keepBuilt, publish } from "./output.ts";
 import { packImage } from "./pack.ts";
-import { ARCHES, type Arch } from "./packages.ts";
+import { ARCHES, type Arch, VARIANTS, type Variant } from "./packages.ts";
 import { openProgress, type Progress } from "./progress.ts";
-import { VARIANTS, type Variant } from "./recipe.ts";
-import { openBuildTools } from "./tools.ts";
+import { openBuildTools, type Toolbox } from "./tools.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 
@@ -35,54 +34,54 @@ export type BuildOptions = {
 /** `changed` names the directories below outDir that are new. */
 export type BuildResult = { kind: "unchanged" } | { kind: "built"; changed: string[] };
 
-type Context = BuildOptions & { version: string; agent: Uint8Array; locks: Locks };
-function assertAllowed(composed: ComposedImage, arch: Arch, relocked: ReadonlySet<string>): void {
-  const rows = readAllowList()[arch];
-  const faults = [composed.root, composed.initrd].flatMap((tree) => findDisallowed(tree, rows, relocked));
-  if (faults.length === 0) return;
-  throw new SlipwayError(
-    "INTERNAL",
-    `the ${arch} image holds what it must not:\n  ${[...new Set(faults)].join("\n  ")}`,
-    {
-      remedy: "docs/image.md says how a program enters boot-assets/image/allow-list.json.",
-    },
-  );
-}
+type Context = BuildOptions & { version: string; agent: Uint8Array; locks: Locks; tools: Toolbox };
 
 const versionOfNpm = (name: string): string =>
   (JSON.parse(readFileSync(join(REPOSITORY, "node_modules", name, "package.json"), "utf8")) as { version: string })
     .version;
 
-async function buildOne(arch: Arch, key: string, context: Context): Promise<string> {
-  const { cacheDir, progress, variant, version, agent, locks } = context;
+/** One architecture's image, in the cache. */
+async function needImage(arch: Arch, kubernetes: KubernetesBuild | undefined, context: Context): Promise<string> {
+  const { cacheDir, progress, variant, version, agent, tools } = context;
   const startedMs = Date.now();
-  const workDir = join(cacheDir, "work", `${arch}-${process.pid}`);
-  const tools = await openBuildTools(cacheDir, locks.tools);
+  const body = { ...context, arch, kubernetes };
+  const builtFrom = hashWithAgent(bodyKey(body), agent);
+  const prefix = `${arch}-${variant}-`;
+  const key = prefix + builtFrom;
+  const found = findBuilt(cacheDir, key);
+  if (found !== undefined) return found;
+  const workDir = join(cacheDir, "work", `${arch}-${variant}-${process.pid}`);
   try {
-    const composed = await composeImage({
+    const bodyDir = await needBody(body, workDir);
+    const agentParts = bundledParts(Buffer.from(agent).toString(), versionOfNpm);
+    const files = await packImage({
       arch,
       version,
-      lock: locks[arch],
+      variant,
+      body: bodyDir,
       agent,
-      cacheDir,
-      workDir,
+      agentParts,
+      builtFrom,
       tools,
-      progress,
+      workDir,
     });
-    assertAllowed(composed, arch, locks.relocked);
-    const parts = [
-      ...lockedParts(locks[arch].packages, [composed.root, composed.initrd], composed.otherPackages),
-      ...bundledParts(Buffer.from(agent).toString(), versionOfNpm),
-    ];
-    progress.say(`${arch}: packing the root (${composed.root.size} files); this is the long step`);
-    const builtFrom = key.split("-").at(-1)!;
-    const files = await packImage({ arch, version, variant, composed, parts, builtFrom, tools, workDir });
-    for (const [name, bytes] of files) progress.say(`${arch}: ${name} ${bytes.length} bytes`);
-    progress.say(`${arch}: done in ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
-    return keepBuilt(cacheDir, key, files);
+    for (const [name, bytes] of files) progress.say(`${arch} ${variant}: ${name} ${bytes.length} bytes`);
+    progress.say(`${arch} ${variant}: done in ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
+    const built = keepBuilt(cacheDir, key, files);
+    forgetOldBuilds(cacheDir, prefix, key);
+    return built;
   } finally {
     rmSync(workDir, { recursive: true, force: true });
   }
+}
+
+/** Before the image build's own lock is taken: it takes minutes, and other images may be built meanwhile. */
+async function needKubernetes({ arches, variant, cacheDir, progress }: BuildOptions) {
+  const built = new Map<Arch, KubernetesBuild>();
+  if (variant !== "full") return built;
+  const tools = await openTools(cacheDir, progress);
+  for (const arch of arches) built.set(arch, await buildKubernetes({ arch, cacheDir, tools, progress }));
+  return built;
 }
 
 async function placeIpxe(context: Context): Promise<boolean> {
@@ -100,26 +99,20 @@ async function placeIpxe(context: Context): Promise<boolean> {
  * @throws SlipwayError COMMAND_FAILED: the mirror or a tool; INTERNAL: the recipe does not hold (a library, an executable).
  */
 export async function buildAssets(options: BuildOptions): Promise<BuildResult> {
+  const kubernetes = await needKubernetes(options);
   const unlock = await lockCache(options.cacheDir, options.progress);
   try {
     const { version } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as { version: string };
-    const context: Context = {
-      ...options,
-      version,
-      agent: await bundleAgentFile(),
-      locks: await fetchPackages(options),
-    };
+    const locks = await fetchPackages(options);
+    const tools = await openBuildTools(options.cacheDir, locks.tools, options.variant);
+    const context: Context = { ...options, version, agent: await bundleAgentFile(), locks, tools };
     mkdirSync(join(options.outDir, "images"), { recursive: true });
     const changed: string[] = [];
     if (await placeIpxe(context)) changed.push("ipxe");
     for (const arch of options.arches) {
-      const packages = [...context.locks[arch].packages, ...context.locks.tools.packages.filter(isBuilt)];
-      const prefix = `${arch}-${options.variant}-`;
-      const key = prefix + hashInputs({ arch, version, variant: options.variant, agent: context.agent, packages });
-      const built = findBuilt(options.cacheDir, key) ?? (await buildOne(arch, key, context));
+      const built = await needImage(arch, kubernetes.get(arch), context);
       const name = `images/${arch}-${options.variant}`;
       if (publish(built, join(options.outDir, name), "manifest.json")) changed.push(name);
-      forgetOldBuilds(options.cacheDir, prefix, key);
     }
     return changed.length === 0 ? { kind: "unchanged" } : { kind: "built", changed };
   } finally {

@@ -5,14 +5,20 @@ import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { downloadAll } from "./download.ts";
 import { type Lock, type LockedPackage, readLock } from "./lock.ts";
-import type { Arch, LockName } from "./packages.ts";
+import { type Arch, type LockName, type Variant, wantedOf } from "./packages.ts";
 import type { Progress } from "./progress.ts";
 import { updateLocks } from "./update-lock.ts";
 
 type LockSet = Record<LockName, Lock>;
 /** `relocked`: names of packages that are newer than the committed lock's. */
 export type Locks = LockSet & { relocked: ReadonlySet<string> };
-export type FetchOptions = { arches: readonly Arch[]; cacheDir: string; isLocked: boolean; progress: Progress };
+export type FetchOptions = {
+  arches: readonly Arch[];
+  variant: Variant;
+  cacheDir: string;
+  isLocked: boolean;
+  progress: Progress;
+};
 
 /** Two shells are in the tools' lock for the allow-list's tests only. */
 const SPECIMENS = ["dash", "busybox-static"];
@@ -29,8 +35,15 @@ function namesChanged(committed: LockSet, local: LockSet): Set<string> {
   return new Set(rows.filter(({ sha256 }) => !pinned.has(sha256)).map(({ name }) => name));
 }
 
-const rowsOf = (options: FetchOptions, locks: LockSet): LockedPackage[] =>
-  [...options.arches.map((arch) => locks[arch]), locks.tools].flatMap(({ packages }) => packages).filter(isBuilt);
+/** The rows of a lock that a variant is made from: wanted packages in their order, metapackages' kernels, npm's. */
+export function rowsFor(name: LockName, lock: Lock, variant: Variant): LockedPackage[] {
+  const wanted = new Set(wantedOf(name, variant).map((row) => row.name));
+  const others = new Set(wantedOf(name, "full").map((row) => row.name));
+  return lock.packages.filter((row) => isBuilt(row) && (wanted.has(row.name) || !others.has(row.name)));
+}
+
+const rowsOf = ({ arches, variant }: FetchOptions, locks: LockSet): LockedPackage[] =>
+  ([...arches, "tools"] as const).flatMap((name) => rowsFor(name, locks[name], variant));
 
 const missingText = (rows: readonly LockedPackage[]) =>
   rows.map(({ name, version }) => `${name} ${version}`).join(", ");

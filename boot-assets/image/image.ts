@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { findMissingLibraries } from "./closure.ts";
 import { unpack, unpackIf } from "./deb.ts";
+import { buildGrub, type Grub } from "./grub.ts";
 import { type KernelFiles, pickModules } from "./kernel-modules.ts";
 import type { Lock, LockedPackage } from "./lock.ts";
-import { type Arch, FIRMWARE_PACKAGES, LOCKS } from "./packages.ts";
+import { type Arch, FIRMWARE_PACKAGES, type Variant, wantedOf } from "./packages.ts";
 import type { Progress } from "./progress.ts";
 import { ARCH_FACTS } from "./recipe.ts";
 import { composeInitrd, composeRoot, type ImageParts } from "./root-tree.ts";
@@ -16,9 +17,9 @@ import { addEntry, type Tree } from "./tree.ts";
 
 export type ImageInput = {
   arch: Arch;
+  variant: Variant;
   version: string;
   lock: Lock;
-  agent: Uint8Array;
   cacheDir: string;
   workDir: string;
   tools: Toolbox;
@@ -30,6 +31,8 @@ export type ComposedImage = {
   initrd: Tree;
   kernel: KernelFiles;
   stub: Uint8Array;
+  /** systemd-boot, and GRUB where a machine may have a BIOS: what an installer puts onto a disk. */
+  loaders: { loader: Uint8Array; grub?: Grub };
   /** Packages that give no file to a tree and yet are in the image. */
   otherPackages: ReadonlySet<string>;
 };
@@ -67,7 +70,7 @@ function fileOf(tree: Tree, path: string): Uint8Array {
 async function readKept(input: ImageInput): Promise<Pick<ImageParts, "packages" | "initrdKeep">> {
   const packages: Tree = new Map();
   const initrdKeep = new Map<string, readonly string[]>();
-  for (const wanted of LOCKS[input.arch].wanted.filter(({ keep }) => keep.length > 0)) {
+  for (const wanted of wantedOf(input.arch, input.variant).filter(({ keep }) => keep.length > 0)) {
     const row = rowOf(input.lock, ({ name }) => name === wanted.name, wanted.name);
     const tree = await unpack(input.cacheDir, row, wanted.keep);
     for (const [path, entry] of tree) addEntry(packages, path, entry);
@@ -109,24 +112,25 @@ async function readKoffi(input: ImageInput): Promise<Uint8Array> {
  *   naming file and library.
  */
 export async function composeImage(input: ImageInput): Promise<ComposedImage> {
-  const { arch, version, progress, tools, workDir } = input;
+  const { arch, variant, version, progress, tools, workDir } = input;
   mkdirSync(workDir, { recursive: true });
   progress.say(`${arch}: unpacking ${input.lock.packages.length} packages`);
   const kept = await readKept(input);
   const kernel = await readKernel(input);
   const stubRow = rowOf(input.lock, ({ name }) => name === "systemd-boot-efi", "systemd-boot-efi");
-  const stub = fileOf(await unpack(input.cacheDir, stubRow, [ARCH_FACTS[arch].stub]), ARCH_FACTS[arch].stub);
+  const { stub, loader } = ARCH_FACTS[arch];
+  const efi = await unpack(input.cacheDir, stubRow, [stub, loader]);
   progress.say(`${arch}: choosing kernel modules and firmware`);
   const parts: ImageParts = {
     ...kept,
     arch,
+    variant,
     version,
     firmware: await readFirmware(input),
     modules: await pickModules(kernel.modules, tools, workDir),
     kernel: kernel.files,
     node: await readNode(input),
     koffi: await readKoffi(input),
-    agent: input.agent,
   };
   const { tree: root, missingFirmware } = await composeRoot(parts, tools, workDir);
   const initrd = await composeInitrd(parts, tools, workDir);
@@ -134,8 +138,15 @@ export async function composeImage(input: ImageInput): Promise<ComposedImage> {
   if (missingFirmware.length > 0) {
     progress.say(`${arch}: no package of Debian has the firmware ${missingFirmware.join(", ")}`);
   }
-  const otherPackages = new Set([kernel.files.packageName, stubRow.name]);
-  return { root, initrd, kernel: kernel.files, stub, otherPackages };
+  const grub = arch === "amd64" ? { grub: await buildGrub(tools, join(workDir, "grub")) } : {};
+  return {
+    root,
+    initrd,
+    kernel: kernel.files,
+    stub: fileOf(efi, stub),
+    loaders: { loader: fileOf(efi, loader), ...grub },
+    otherPackages: new Set([kernel.files.packageName, stubRow.name, ...(arch === "amd64" ? ["grub-pc-bin"] : [])]),
+  };
 }
 
 function assertWhole(root: Tree, initrd: Tree, arch: Arch): void {

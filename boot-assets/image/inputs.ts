@@ -1,39 +1,48 @@
 // One hash over all that an image is made from: when it is the same, so is the image, and nothing is built. Called by
-// build.ts; it is `builtFrom` in the manifest.
+// build.ts.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LockedPackage } from "./lock.ts";
-import type { Arch } from "./packages.ts";
+import type { Arch, Variant } from "./packages.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const FOLDERS = ["boot-assets/image", "systemd/image", "systemd/initrd"];
-/** These fetch, show or file away; what they fetch is named by its hash in the lock. Kubernetes is not in the base image. */
+/** What only the full image is made from: its files of the root, and what lays Kubernetes' programs into it. */
+const FULL_ONLY = /\/(rootfs-full\/.*|kubernetes\/(pause\/.*|(archive|files|images|pause|programs)\.ts))$/;
+/** These fetch, show or file away; what they fetch is named by its hash in the lock. Go's sources have a key of their own. */
 const NO_INPUT =
   /\/(lock\/.*|kubernetes\/.*|(apt|build|cache|fetch-packages|update|deb822|debian-version|download|inputs|ipxe-files|lock|output|progress|update-lock)\.ts)$/;
 
 export type Inputs = {
   arch: Arch;
   version: string;
-  variant: string;
-  agent: Uint8Array;
+  variant: Variant;
   packages: readonly LockedPackage[];
+  /** What stands elsewhere and decides bytes as well: GRUB's texts, the key of Kubernetes' programs. */
+  others: readonly unknown[];
 };
 
-/** @returns SHA-256 in hex; the same on every host and at every path. */
-export function hashInputs({ agent, packages, ...rest }: Inputs): string {
+/** Of everything but the agent. @returns SHA-256 in hex; the same on every host and at every path. */
+export function hashInputs({ packages, ...rest }: Inputs): string {
+  const isInput = (file: string) =>
+    (rest.variant === "full" && FULL_ONLY.test(file)) || !(NO_INPUT.test(file) || FULL_ONLY.test(file));
   const hash = createHash("sha256");
   hash.update(JSON.stringify([rest, packages.map(({ name, sha256 }) => [name, sha256])]));
   for (const folder of FOLDERS) {
     const files = readdirSync(join(REPOSITORY, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(REPOSITORY.length + 1))
-      .filter((file) => !NO_INPUT.test(file))
+      .filter(isInput)
       .sort();
     for (const file of files) {
       const bytes = readFileSync(join(REPOSITORY, file));
       hash.update(JSON.stringify([file, bytes.length])).update(bytes);
     }
   }
-  return hash.update(agent).digest("hex");
+  return hash.digest("hex");
 }
+
+/** The whole image's: what `body` is the hash of, and the agent. It is `builtFrom` in the manifest. */
+export const hashWithAgent = (body: string, agent: Uint8Array): string =>
+  createHash("sha256").update(body).update(agent).digest("hex");

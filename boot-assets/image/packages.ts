@@ -6,6 +6,9 @@ import type { LockedPackage } from "./lock.ts";
 export type Arch = "amd64" | "arm64";
 export const ARCHES = ["amd64", "arm64"] as const satisfies Arch[];
 export type LockName = Arch | "tools";
+/** Two of one recipe: `base` is the agent alone, for firmware tests and a first quick start; `full` is a node of Kubernetes. */
+export const VARIANTS = ["base", "full"] as const;
+export type Variant = (typeof VARIANTS)[number];
 
 /** Where a row's files go: the read-only root, the initramfs too, or nowhere (the build itself reads them). */
 export type Wanted = {
@@ -15,6 +18,8 @@ export type Wanted = {
   initrd?: readonly string[];
   /** A metapackage stands for the package of its Depends that matches. */
   follow?: RegExp;
+  /** Only variant `full` has it: what a node of Kubernetes needs besides the programs that are compiled. */
+  isFullOnly?: true;
 };
 
 const lib = (name: string, ...files: string[]): Wanted => {
@@ -29,6 +34,8 @@ const libcWithLoader = (name: string, ...files: string[]): Wanted => {
 };
 /** A library that only the real root needs. */
 const rootLib = (name: string, ...files: string[]): Wanted => ({ ...lib(name, ...files), initrd: [] });
+/** A library that only Debian's programs for Kubernetes need. */
+const fullLib = (name: string, ...files: string[]): Wanted => ({ ...rootLib(name, ...files), isFullOnly: true });
 const units = (...names: string[]): string[] => names.map((name) => `usr/lib/systemd/system/${name}`);
 const programs = (...names: string[]): string[] => names.map((name) => `usr/lib/systemd/${name}`);
 const rules = (...names: string[]): string[] => names.map((name) => `usr/lib/udev/rules.d/${name}.rules`);
@@ -103,6 +110,9 @@ const IMAGE: readonly Wanted[] = [
   lib("libssl3t64", "libcrypto.so.*"),
   lib("libsystemd0", "libsystemd.so.*"),
   rootLib("libudev1", "libudev.so.*"),
+  rootLib("libinih1", "libinih.so.*"),
+  rootLib("liburcu8t64", "liburcu.so.*"),
+  rootLib("libuuid1", "libuuid.so.*"),
   lib("libzstd1", "libzstd.so.*"),
   lib("zlib1g", "libz.so.*"),
   {
@@ -113,8 +123,7 @@ const IMAGE: readonly Wanted[] = [
   {
     name: "systemd",
     keep: [
-      "usr/bin/systemctl",
-      "usr/bin/systemd-tmpfiles",
+      "usr/bin/{systemctl,systemd-tmpfiles,networkctl}",
       ...programs("systemd", "systemd-executor", "systemd-journald", "systemd-modules-load", "systemd-networkd"),
       ...programs("systemd-sysctl", "systemd-shutdown"),
       ...SYSTEMD_UNITS,
@@ -148,11 +157,39 @@ const IMAGE: readonly Wanted[] = [
   },
   { name: "kmod", keep: ["usr/bin/kmod", "usr/sbin/{modprobe,depmod}"], initrd: ["usr/bin/kmod", "usr/sbin/modprobe"] },
   { name: "mount", keep: ["usr/bin/{mount,umount}"], initrd: ["usr/bin/mount"] },
+  // What the installer makes file systems with.
+  { name: "dosfstools", keep: ["usr/sbin/mkfs.fat"] },
+  { name: "xfsprogs", keep: ["usr/sbin/mkfs.xfs"] },
+  {
+    // Not enabled: the agent starts it when it knows the servers.
+    name: "systemd-timesyncd",
+    keep: [
+      ...programs("systemd-timesyncd"),
+      ...units("systemd-timesyncd.service"),
+      "usr/share/dbus-1/system.d/org.freedesktop.timesync1.conf",
+    ],
+  },
   { name: "dbus-broker", keep: ["usr/bin/dbus-broker*", "usr/lib/systemd/system/dbus-broker.service"] },
   {
     name: "dbus-system-bus-common",
     keep: ["usr/lib/systemd/system/dbus.socket", "usr/share/dbus-1/*.conf"],
   },
+];
+
+/** Variant `full`: what starts containers, and what kube-proxy and flannel write rules with. */
+const FULL: readonly Wanted[] = [
+  { name: "runc", keep: ["usr/sbin/runc", "usr/bin/runc"], isFullOnly: true },
+  { name: "nftables", keep: ["usr/sbin/nft"], isFullOnly: true },
+  fullLib("libnftables1", "libnftables.so.*"),
+  fullLib("libnftnl11", "libnftnl.so.*"),
+  fullLib("libmnl0", "libmnl.so.*"),
+  fullLib("libxtables12", "libxtables.so.*"),
+  fullLib("libjansson4", "libjansson.so.*"),
+  fullLib("libgmp10", "libgmp.so.*"),
+  fullLib("libedit2", "libedit.so.*"),
+  fullLib("libbsd0", "libbsd.so.*"),
+  fullLib("libmd0", "libmd.so.*"),
+  fullLib("libtinfo6", "libtinfo.so.*"),
 ];
 
 /** Only files that a kept module names are taken of these (kernel-modules.ts). */
@@ -168,6 +205,7 @@ export const FIRMWARE_PACKAGES = [
 
 const forArch = (arch: Arch): readonly Wanted[] => [
   ...IMAGE,
+  ...FULL,
   { name: `linux-image-${arch}`, keep: [], follow: /^linux-image-\d/ },
   { name: "systemd-boot-efi", keep: [] },
   ...FIRMWARE_PACKAGES.map((name) => ({ name, keep: [] })),
@@ -182,16 +220,34 @@ const tool = (name: string): Wanted => ({
 const TOOLS = [
   ...["libc6", "libgcc-s1", "libstdc++6", "liblz4-1", "liblzma5", "liblzo2-2", "libzstd1", "zlib1g", "libssl3t64"],
   ...["libkmod2", "libbinutils", "libctf-nobfd0", "libctf0", "libgprofng0", "libjansson4", "libsframe1"],
+  ...["libdevmapper1.02.1", "libselinux1", "libpcre2-8-0", "libudev1", "libcap2"],
   ...["squashfs-tools", "xz-utils", "zstd", "kmod", "binutils-x86-64-linux-gnu", "binutils-aarch64-linux-gnu"],
 ];
+/** GRUB for BIOS machines (grub.ts), and the Go that fetches the pinned Go (kubernetes/find-go.ts). */
+const LOADER_TOOLS: readonly Wanted[] = [
+  { name: "grub-common", keep: ["usr/bin/grub-mkimage"] },
+  { name: "grub-pc-bin", keep: ["usr/lib/grub/i386-pc/*"] },
+];
+const GO: Wanted = { name: "golang-1.24-go", keep: ["usr/lib/go-1.24/{bin/go,go.env,VERSION}"], isFullOnly: true };
 /** Not for the image: the iPXE binaries that are served, and two shells that the allow-list's tests try to smuggle in. */
 const OTHERS = ["ipxe", "dash", "busybox-static"];
 
 export const LOCKS: Record<LockName, { arch: Arch; wanted: readonly Wanted[] }> = {
   amd64: { arch: "amd64", wanted: forArch("amd64") },
   arm64: { arch: "arm64", wanted: forArch("arm64") },
-  tools: { arch: "amd64", wanted: [...TOOLS.map(tool), ...OTHERS.map((name) => ({ name, keep: [] }))] },
+  tools: {
+    arch: "amd64",
+    wanted: [...TOOLS.map(tool), ...LOADER_TOOLS, GO, ...OTHERS.map((name) => ({ name, keep: [] }))],
+  },
 };
+
+/** Whether a variant has this package: `base` leaves out what only Kubernetes needs. */
+export const isInVariant = (row: { isFullOnly?: true }, variant: Variant): boolean =>
+  variant === "full" || row.isFullOnly !== true;
+
+/** The rows of a lock that a variant is made from. */
+export const wantedOf = (lock: LockName, variant: Variant): readonly Wanted[] =>
+  LOCKS[lock].wanted.filter((row) => isInVariant(row, variant));
 
 const npmRow = (lock: Arch, name: string, version: string, bytes: number, sha256: string) =>
   ({ lock, name, version, arch: lock, archive: "npm", file: `${name}@${version}`, bytes, sha256 }) as const;

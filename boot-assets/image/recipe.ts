@@ -2,9 +2,6 @@
 import type { Arch } from "./packages.ts";
 
 export const IMAGE_NAME = "slipway-os";
-/** Variants of one recipe; Kubernetes comes as another. */
-export const VARIANTS = ["base"] as const;
-export type Variant = (typeof VARIANTS)[number];
 
 type ArchFacts = {
   triplet: string;
@@ -12,6 +9,8 @@ type ArchFacts = {
   koffiPackage: string;
   koffiDir: string;
   stub: string;
+  /** systemd-boot, which the installer puts onto a disk. */
+  loader: string;
   strip: string;
   serial: string;
 };
@@ -22,6 +21,7 @@ export const ARCH_FACTS: Record<Arch, ArchFacts> = {
     koffiPackage: "@koromix/koffi-linux-x64",
     koffiDir: "linux_x64",
     stub: "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+    loader: "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
     strip: "usr/bin/x86_64-linux-gnu-strip",
     serial: "ttyS0",
   },
@@ -31,6 +31,7 @@ export const ARCH_FACTS: Record<Arch, ArchFacts> = {
     koffiPackage: "@koromix/koffi-linux-arm64",
     koffiDir: "linux_arm64",
     stub: "usr/lib/systemd/boot/efi/linuxaa64.efi.stub",
+    loader: "usr/lib/systemd/boot/efi/systemd-bootaa64.efi",
     strip: "usr/bin/aarch64-linux-gnu-strip",
     serial: "ttyAMA0",
   },
@@ -51,6 +52,8 @@ export const commandLine = (arch: Arch): string =>
     "softlockup_panic=1",
     // hardlockup_panic has no argument of its own in Linux 6.12; this is the documented form.
     "nmi_watchdog=panic,1",
+    // Nothing is mounted because of its partition's type: disks are the agent's.
+    "systemd.gpt_auto=0",
     "systemd.show_status=no",
     "systemd.log_color=no",
   ].join(" ");

@@ -4,13 +4,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { addFirmware, addModules, type KernelFiles, type KernelModule } from "./kernel-modules.ts";
-import type { Arch } from "./packages.ts";
+import type { Arch, Variant } from "./packages.ts";
 import { ARCH_FACTS, IMAGE_NAME } from "./recipe.ts";
 import type { Toolbox } from "./tools.ts";
 import { addEntry, addParents, globToRegExp, type Tree } from "./tree.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const UNIT_DIR = "usr/lib/systemd/system";
+
+/** Where the agent's one file lies; nothing else of the root is in there. */
+export const AGENT_DIR = "slipway";
 
 /** Merged /usr, and mount points that an empty directory must stand for. */
 const LINKS: Record<string, string> = {
@@ -20,6 +23,16 @@ const LINKS: Record<string, string> = {
   "etc/os-release": "../usr/lib/os-release",
   "etc/mtab": "../proc/self/mounts",
 };
+/** Only the real root: what the agent decides about /etc, and where a cluster's own network plugin is put. */
+const ROOT_LINKS: Record<string, string> = {
+  "etc/hosts": "../run/slipway/etc/hosts",
+  "etc/hostname": "../run/slipway/etc/hostname",
+  "etc/resolv.conf": "../run/slipway/etc/resolv.conf",
+  "etc/cni": "../run/slipway/etc/cni",
+  "opt/cni/bin": "../../var/opt/cni/bin",
+  // The agent's own directory is appended to the packed root (pack.ts): a new agent costs no new packing of the rest.
+  "usr/lib/slipway/agent.mjs": `../../../${AGENT_DIR}/agent.mjs`,
+};
 /** Only the real root: units that no [Install] line enables as we want it. */
 const UNIT_LINKS: Record<string, string> = {
   "default.target": "multi-user.target",
@@ -27,8 +40,13 @@ const UNIT_LINKS: Record<string, string> = {
 };
 const EMPTY_DIRS = ["dev", "proc", "run", "sys", "tmp", "var"];
 
+function addLinks(tree: Tree, links: Readonly<Record<string, string>>, under = ""): void {
+  for (const [path, target] of Object.entries(links))
+    addEntry(tree, `${under}${path}`, { kind: "link", target, from: "slipway" });
+}
+
 function addSkeleton(tree: Tree, arch: Arch, extraDirs: readonly string[]): void {
-  for (const [path, target] of Object.entries(LINKS)) addEntry(tree, path, { kind: "link", target, from: "slipway" });
+  addLinks(tree, LINKS);
   if (arch === "amd64") addEntry(tree, "lib64", { kind: "link", target: "usr/lib64", from: "slipway" });
   for (const path of [...EMPTY_DIRS, ...extraDirs]) addEntry(tree, path, { kind: "dir", mode: 0o755, from: "slipway" });
 }
@@ -79,6 +97,7 @@ function dropDanglingWants(tree: Tree): void {
 
 export type ImageParts = {
   arch: Arch;
+  variant: Variant;
   version: string;
   /** Kept files of every package. */
   packages: Tree;
@@ -86,7 +105,6 @@ export type ImageParts = {
   initrdKeep: ReadonlyMap<string, readonly string[]>;
   node: Uint8Array;
   koffi: Uint8Array;
-  agent: Uint8Array;
   kernel: KernelFiles;
   modules: readonly KernelModule[];
   firmware: Tree;
@@ -112,13 +130,13 @@ export async function composeRoot(
   const { arch } = parts;
   const facts = ARCH_FACTS[arch];
   const tree: Tree = new Map(parts.packages);
-  addSkeleton(tree, arch, ["root"]);
+  addSkeleton(tree, arch, ["root", "mnt"]);
+  addLinks(tree, ROOT_LINKS);
   addOwnFiles(tree, "boot-assets/image/rootfs", "");
+  if (parts.variant === "full") addOwnFiles(tree, "boot-assets/image/rootfs-full", "");
   addOwnFiles(tree, "systemd/image", UNIT_DIR);
   addText(tree, "usr/lib/os-release", osRelease(parts.version, arch));
-  for (const [name, target] of Object.entries(UNIT_LINKS)) {
-    addEntry(tree, `${UNIT_DIR}/${name}`, { kind: "link", target, from: "slipway" });
-  }
+  addLinks(tree, UNIT_LINKS, `${UNIT_DIR}/`);
   addEntry(tree, "usr/bin/node", { kind: "file", mode: 0o755, bytes: parts.node, from: `npm:${facts.nodePackage}` });
   addEntry(tree, `usr/lib/slipway/node_modules/${facts.koffiPackage}/${facts.koffiDir}/koffi.node`, {
     kind: "file",
@@ -126,7 +144,6 @@ export async function composeRoot(
     bytes: parts.koffi,
     from: `npm:${facts.koffiPackage}`,
   });
-  addEntry(tree, "usr/lib/slipway/agent.mjs", { kind: "file", mode: 0o644, bytes: parts.agent, from: "slipway" });
   await addModules(tree, parts.modules, parts.kernel, tools, workDir);
   const missingFirmware = addFirmware(tree, parts.modules, parts.firmware);
   dropDanglingWants(tree);

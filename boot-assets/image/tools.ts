@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { unpack } from "./deb.ts";
 import type { Lock } from "./lock.ts";
-import { LOCKS } from "./packages.ts";
+import { type Variant, wantedOf } from "./packages.ts";
 
 const run = promisify(execFile);
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
@@ -20,9 +20,9 @@ const ENVIRONMENT = { PATH: "/nonexistent", LC_ALL: "C", TZ: "UTC", SOURCE_DATE_
 /** A directory with the unpacked tools. */
 export type Toolbox = { dir: string };
 
-/** Unpacks the locked tools into the cache, once per lock. */
-export async function openBuildTools(cacheDir: string, lock: Lock): Promise<Toolbox> {
-  const wanted = LOCKS.tools.wanted.filter(({ keep }) => keep.length > 0);
+/** Unpacks the locked tools into the cache, once per lock; `full` has a Go besides. */
+export async function openBuildTools(cacheDir: string, lock: Lock, variant: Variant): Promise<Toolbox> {
+  const wanted = wantedOf("tools", variant).filter(({ keep }) => keep.length > 0);
   const rows = wanted.map((row) => ({ row, locked: lock.packages.find(({ name }) => name === row.name)! }));
   const name = createHash("sha256")
     .update(JSON.stringify(rows.map(({ row, locked }) => [locked.sha256, row.keep])))

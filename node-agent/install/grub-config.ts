@@ -2,6 +2,7 @@
 // a slot are checked by SHA-256 before `boot`. Called by plan-install.ts. Pure. Checked by grub-script-check.
 // Source: GNU GRUB manual: search, load_env, save_env, hashsum, linux, initrd.
 import { GRUB_VARIABLES } from "./grub-env.ts";
+import { SLOTS, type Slot } from "./layout.ts";
 import { TRIES } from "./loader-entries.ts";
 import { GRUB_CFG, GRUB_DIR, GRUB_ENTRY, GRUB_ENV, type Payload, payloadPath } from "./slot-files.ts";
 
@@ -22,23 +23,33 @@ export const GRUB_MODULES = [
   "gcry_sha256",
   "linux",
   "reboot",
+  // Takes the drive out of $root; and `exit`, without which a cut install would end at GRUB's prompt.
+  "regexp",
+  "minicmd",
 ] as const;
+
+/** The slots' partitions on a BIOS disk (layout.ts): between them is the core image's own. */
+const GRUB_PARTITIONS = { EFI: "gpt1", BOOT: "gpt3" } as const satisfies Record<Slot, string>;
 
 /** FAT volume ids of the slots as GRUB writes them: `1A2B-3C4D`. */
 export type SlotVolumes = { EFI: string; BOOT: string };
 
-/** Inside the core image: finds grub.cfg on either slot, whichever disk the BIOS calls the first. */
-export function renderGrubEarly(volumes: SlotVolumes): string {
+/** Where GRUB looks for more of itself: slot EFI of the drive that the BIOS started; it says which one at run time. */
+export const GRUB_PREFIX = `(,${GRUB_PARTITIONS.EFI})${GRUB_DIR}`;
+
+/**
+ * Inside the core image, the same bytes for every machine: goes to grub.cfg on the drive that it was started from, EFI
+ * first, then BOOT. It is read by GRUB's rescue parser, which has no `if`; a file that is not there is an error line, and
+ * the next line is tried.
+ */
+export function renderGrubEarly(): string {
   return lines(
-    `search --no-floppy --fs-uuid --set=root ${volumes.EFI}`,
-    `if [ ! -s ($root)${GRUB_CFG} ]; then`,
-    `  search --no-floppy --fs-uuid --set=root ${volumes.BOOT}`,
-    "fi",
-    `if [ -s ($root)${GRUB_CFG} ]; then`,
-    `  set prefix=($root)${GRUB_DIR}`,
-    `  configfile ($root)${GRUB_CFG}`,
-    "fi",
-    "# A cut install: on to the BIOS's next device, which is the network.",
+    "regexp --set=1:drive '^([^,]+)' $root",
+    ...SLOTS.flatMap((slot) => [
+      `set prefix=($drive,${GRUB_PARTITIONS[slot]})${GRUB_DIR}`,
+      `configfile ($drive,${GRUB_PARTITIONS[slot]})${GRUB_CFG}`,
+    ]),
+    // A cut install: on to the BIOS's next device, which is the network.
     "exit",
   );
 }

@@ -70,7 +70,7 @@ async function buildIn(
 ): Promise<Map<string, string>> {
   const dir = join(base, where.name);
   const [tree, cacheDir, out] = [join(dir, "slipway"), join(dir, "cache"), join(dir, "out")];
-  if (isSabotaged) appendFileSync(join(tree, "boot-assets/image/rootfs/etc/hosts"), `# ${tree}\n`);
+  if (isSabotaged) appendFileSync(join(tree, "boot-assets/image/rootfs/etc/nsswitch.conf"), `# ${tree}\n`);
   const env = {
     ...{ PATH: process.env.PATH, HOME: process.env.HOME, SLIPWAY_CACHE: cacheDir, ...where.env },
     NODE_OPTIONS: `--import=${shiftedClock(where.clockShiftDays)}`,

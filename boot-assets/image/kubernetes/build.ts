@@ -99,8 +99,8 @@ export async function buildKubernetes(options: KubernetesOptions): Promise<Kuber
 export async function openTools(cacheDir: string, progress: Progress): Promise<Toolbox> {
   const unlock = await lockCache(cacheDir, progress);
   try {
-    const locks = await fetchPackages({ arches: [], cacheDir, isLocked: false, progress });
-    return await openBuildTools(cacheDir, locks.tools);
+    const locks = await fetchPackages({ arches: [], variant: "full", cacheDir, isLocked: false, progress });
+    return await openBuildTools(cacheDir, locks.tools, "full");
   } finally {
     unlock();
   }

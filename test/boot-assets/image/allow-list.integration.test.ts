@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findDisallowed, readAllowList } from "../../../boot-assets/image/allow-list.ts";
+import { findDisallowed, readAllowList, rowsOfVariant } from "../../../boot-assets/image/allow-list.ts";
 import { cacheDirOf, lockCache } from "../../../boot-assets/image/cache.ts";
 import { unpack } from "../../../boot-assets/image/deb.ts";
 import { downloadAll } from "../../../boot-assets/image/download.ts";
@@ -14,11 +14,10 @@ import { type ComposedImage, composeImage } from "../../../boot-assets/image/ima
 import { openProgress } from "../../../boot-assets/image/progress.ts";
 import { openBuildTools } from "../../../boot-assets/image/tools.ts";
 import type { Tree, TreeEntry } from "../../../boot-assets/image/tree.ts";
-import { bundleAgentFile } from "../../../node-agent/run-bundle.ts";
 
 type FileEntry = Extract<TreeEntry, { kind: "file" }>;
 
-const rows = readAllowList().amd64;
+const rows = rowsOfVariant(readAllowList().amd64, "base");
 const cacheDir = cacheDirOf(process.env);
 let workDir: string;
 let image: ComposedImage;
@@ -30,15 +29,14 @@ beforeAll(async () => {
   const progress = openProgress(process.stderr);
   const unlock = await lockCache(cacheDir, progress);
   try {
-    const locks = await fetchPackages({ arches: ["amd64"], cacheDir, isLocked: false, progress });
+    const locks = await fetchPackages({ arches: ["amd64"], variant: "base", cacheDir, isLocked: false, progress });
     relocked = locks.relocked;
-    const tools = await openBuildTools(cacheDir, locks.tools);
-    const agent = await bundleAgentFile();
+    const tools = await openBuildTools(cacheDir, locks.tools, "base");
     image = await composeImage({
       arch: "amd64",
+      variant: "base",
       version: "0",
       lock: locks.amd64,
-      agent,
       cacheDir,
       workDir,
       tools,

@@ -41,7 +41,7 @@ describe("grub-script-check", () => {
   const volumes = { EFI: "AAAA-0001", BOOT: "AAAA-0002" };
   const TEXTS = {
     "grub.cfg": renderGrubConfig(volumes),
-    "early.cfg": renderGrubEarly(volumes),
+    "early.cfg": renderGrubEarly(),
     "entry.cfg": renderGrubEntry(7, "console=ttyS0 quoted='it'"),
   };
   for (const [name, text] of Object.entries(TEXTS)) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  GRUB_MODULES,
   renderGrubConfig,
   renderGrubEarly,
   renderGrubEntry,
@@ -12,6 +13,7 @@ import {
   withBlessed,
   withNext,
 } from "../../../node-agent/install/grub-env.ts";
+import { rowsFor, SLOTS } from "../../../node-agent/install/layout.ts";
 
 const VOLUMES = { EFI: "AAAA-0001", BOOT: "AAAA-0002" };
 
@@ -92,8 +94,25 @@ describe("GRUB's texts", () => {
     expect(text.indexOf("hashsum")).toBeLessThan(text.indexOf("\n    boot"));
     expect(text).toMatch(/slipway_left" = 3 \]; then\n {2}trial=\$slipway_next\n {2}slipway_left=2\nelif/);
   });
-  test("the early config looks on both slots", () =>
-    expect(renderGrubEarly(VOLUMES).match(/AAAA-000\d/g)).toHaveLength(2));
+  test("the early config looks on both slots' partitions of the layout, then hands on", () => {
+    const bios = rowsFor("bios").map(({ label }) => label);
+    const numbers = SLOTS.map((slot) => `configfile ($drive,gpt${bios.indexOf(slot) + 1})/grub/grub.cfg`);
+    const lines = renderGrubEarly().trim().split("\n");
+    expect(lines.filter((line) => line.startsWith("configfile"))).toEqual(numbers);
+    expect(lines.at(-1)).toBe("exit");
+  });
+  test("GRUB's rescue parser, which reads the early config, is given no if, no test and no comment", () =>
+    expect(renderGrubEarly()).not.toMatch(/\b(if|then|fi|function)\b|#|\[ /m));
+  test("the core carries a module for each command of both texts", () => {
+    const needed = {
+      regexp: "regexp",
+      configfile: "configfile",
+      exit: "minicmd",
+      source: "configfile",
+      hashsum: "hashsum",
+    };
+    for (const module of Object.values(needed)) expect(GRUB_MODULES).toContain(module);
+  });
   test("a slot names its files and their sums", () => {
     expect(renderGrubEntry(7, "a b='c'")).toContain("slot_linux=/slipway/7.lin\n");
     expect(renderGrubEntry(7, "a b='c'")).toContain(`slot_options='a b='\\''c'\\'''\n`);

@@ -101,5 +101,5 @@ test("CoreDNS has the plugins that the Corefile names", () => {
 
 test("flanneld knows the flags that its pod gives", () => {
   const { command } = containers.find((each) => each.command[0]!.endsWith("/flanneld"))!;
-  for (const flag of command.slice(1)) expect(source("flanneld.go")).toContain(`"${flag.replace(/^--/, "")}"`);
+  for (const flag of command.slice(1)) expect(source("flanneld.go")).toContain(`"${flag.replaceAll(/^--|=.*$/g, "")}"`);
 });

@@ -1,0 +1,73 @@
+// Everything of an image but the agent, packed and kept by the hash of what it is made from: the long step of a build, and
+// not repeated while only the agent changes. Called by build.ts.
+import { SlipwayError } from "../../server/contract/errors.ts";
+import { findDisallowed, readAllowList, rowsOfVariant } from "./allow-list.ts";
+import { compiledParts, lockedParts } from "./bill-of-materials.ts";
+import { type Locks, rowsFor } from "./fetch-packages.ts";
+import { grubInputs } from "./grub.ts";
+import { type ComposedImage, composeImage } from "./image.ts";
+import { hashInputs } from "./inputs.ts";
+import type { KubernetesBuild } from "./kubernetes/build.ts";
+import { COMPONENTS } from "./kubernetes/versions.ts";
+import { findBuilt, forgetOldBuilds, keepBuilt } from "./output.ts";
+import { packBody } from "./pack.ts";
+import type { Arch, Variant } from "./packages.ts";
+import type { Progress } from "./progress.ts";
+import type { Toolbox } from "./tools.ts";
+import { addEntry, addParents } from "./tree.ts";
+
+export type BodyInput = {
+  arch: Arch;
+  variant: Variant;
+  version: string;
+  locks: Locks;
+  /** What is compiled; undefined for `base`. */
+  kubernetes: KubernetesBuild | undefined;
+  tools: Toolbox;
+  cacheDir: string;
+  progress: Progress;
+};
+
+/** Hash of all that decides the body's bytes. */
+export function bodyKey({ arch, variant, version, locks, kubernetes }: BodyInput): string {
+  const packages = [...rowsFor(arch, locks[arch], variant), ...rowsFor("tools", locks.tools, variant)];
+  return hashInputs({ arch, variant, version, packages, others: [grubInputs(), kubernetes?.key ?? null] });
+}
+
+function assertAllowed(composed: ComposedImage, { arch, variant, locks }: BodyInput): void {
+  const rows = rowsOfVariant(readAllowList()[arch], variant);
+  const faults = [composed.root, composed.initrd].flatMap((tree) => findDisallowed(tree, rows, locks.relocked));
+  if (faults.length === 0) return;
+  throw new SlipwayError(
+    "INTERNAL",
+    `the ${arch} image (${variant}) holds what it must not:\n  ${[...new Set(faults)].join("\n  ")}`,
+    { remedy: "docs/image.md says how a program enters boot-assets/image/allow-list.json." },
+  );
+}
+
+async function compose(input: BodyInput, workDir: string): Promise<ComposedImage> {
+  const composed = await composeImage({ ...input, lock: input.locks[input.arch], workDir });
+  for (const [path, entry] of input.kubernetes?.files ?? []) addEntry(composed.root, path, entry);
+  addParents(composed.root);
+  assertAllowed(composed, input);
+  return composed;
+}
+
+/** @returns the body's directory in the cache (files: pack.ts). @throws SlipwayError INTERNAL when the recipe does not hold. */
+export async function needBody(input: BodyInput, workDir: string): Promise<string> {
+  const { arch, variant, locks, tools, cacheDir, progress, kubernetes } = input;
+  const prefix = `body-${arch}-${variant}-`;
+  const key = prefix + bodyKey(input);
+  const found = findBuilt(cacheDir, key);
+  if (found !== undefined) return found;
+  const composed = await compose(input, workDir);
+  const rows = [...locks[arch].packages, ...locks.tools.packages.filter(({ name }) => name === "grub-pc-bin")];
+  const parts = [
+    ...lockedParts(rows, [composed.root, composed.initrd], composed.otherPackages),
+    ...(kubernetes === undefined ? [] : compiledParts(COMPONENTS)),
+  ];
+  progress.say(`${arch} ${variant}: packing the root (${composed.root.size} files); this is the long step`);
+  const dir = keepBuilt(cacheDir, key, await packBody(composed, parts, tools, workDir));
+  forgetOldBuilds(cacheDir, prefix, key);
+  return dir;
+}
