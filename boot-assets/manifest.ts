@@ -2,12 +2,16 @@
 // boot-assets/image/ writes both; boot-assets/store.ts reads them at start. A fault names the field, the value and what
 // was expected. Pure.
 //
-//   <assetsDir>/images/<arch>-<variant>/  manifest.json  manifest.sig  slipway.uki.efi  sbom.spdx.json
+//   <assetsDir>/images/<arch>-<variant>/  manifest.json  manifest.sig  slipway.uki.efi  sbom.spdx.json  loader.efi
+//                                         grub-core.img  grub-boot.img (amd64: a machine with a BIOS)
 //   <assetsDir>/ipxe/                     ipxe.json  bios/undionly.kpxe  x86_64/snponly.efi  arm64/ipxe-arm64.efi
 import { SlipwayError } from "../server/contract/errors.ts";
 
 /** A part of an image: a byte range of its UKI, which has the digest of its own bytes. */
 export type Range = { offset: number; bytes: number; sha256: string };
+
+/** A whole file beside the manifest. */
+export type Whole = { file: string; bytes: number; sha256: string };
 
 /** manifest.json, schema 1. Members that this version does not know (packages, files …) are kept out, not refused. */
 export type Manifest = {
@@ -18,11 +22,17 @@ export type Manifest = {
   arch: "amd64" | "arm64";
   /** First hex digits of the UKI's SHA-256: stands in URLs. */
   id: string;
-  uki: { file: string; bytes: number; sha256: string };
+  uki: Whole;
   kernel: Range;
   initrd: Range;
   cmdline: string;
+  /** What an installer puts onto a disk besides: systemd-boot, GRUB's core image, and the boot code that loads it. */
+  loader?: Whole;
+  grubCore?: Whole;
+  grubBoot?: Whole;
 };
+/** Rows that an image may lack: those of older builds, and GRUB's where no machine has a BIOS. */
+const OPTIONAL = ["loader", "grubCore", "grubBoot"] as const;
 
 /** One loader of ipxe.json: `path` is relative to `<assetsDir>/ipxe/`. */
 export type LoaderEntry = { path: string; bytes: number; sha256: string };
@@ -49,10 +59,13 @@ export function parseManifest(text: string, where: string): Manifest {
     variant: field.oneOf("variant", ["base", "full"]),
     arch: field.oneOf("arch", ["amd64", "arm64"]),
     id: field.text("id", /^[0-9a-z][0-9a-z._-]{3,63}$/),
-    uki: { file: field.text("uki.file", /^[^/\p{Cc}]{1,255}$/u), ...sized(field, "uki") },
+    uki: whole(field, "uki"),
     kernel: { offset: field.count("kernel.offset"), ...sized(field, "kernel") },
     initrd: { offset: field.count("initrd.offset"), ...sized(field, "initrd") },
     cmdline: field.text("cmdline", /^[^\p{Cc}]{0,4000}$/u),
+    ...Object.fromEntries(
+      OPTIONAL.filter((name) => json[name] !== undefined).map((name) => [name, whole(field, name)]),
+    ),
   };
   for (const part of ["kernel", "initrd"] as const) assertInside(manifest[part], part, manifest.uki.bytes, where);
   return manifest;
@@ -107,6 +120,11 @@ function fieldsOf(json: Json, where: string) {
 }
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
+
+const whole = (field: Fields, part: string): Whole => ({
+  file: field.text(`${part}.file`, /^(?!\.)[^/\p{Cc}]{1,255}$/u),
+  ...sized(field, part),
+});
 
 const sized = (field: Fields, part: string) => ({
   bytes: field.count(`${part}.bytes`),

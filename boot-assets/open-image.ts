@@ -8,6 +8,7 @@ import { SlipwayError } from "../server/contract/errors.ts";
 import type { ByteBudgetCache } from "./cache.ts";
 import type { FoundImage } from "./read-folder.ts";
 import { fillFrom, findDamage, identityOf, streamBuffer, streamFile } from "./read-image.ts";
+import { SmallFiles } from "./read-small-files.ts";
 import type { AssetState, AssetsOptions, ImagePart, OpenPart } from "./store.ts";
 
 /** A first request waits this long for the RAM copy, then streams from disk: firmware gives up after 5 s (pxe.md 2.8). */
@@ -19,6 +20,7 @@ export type ImageCache = ByteBudgetCache<RamCopy>;
 
 export class OpenImage {
   readonly found: FoundImage;
+  readonly small: SmallFiles;
   state: AssetState = "unverified";
   reason: string | undefined;
   readonly #handle: FileHandle;
@@ -35,12 +37,14 @@ export class OpenImage {
 
   private constructor(
     found: FoundImage,
+    small: SmallFiles,
     handle: FileHandle,
     changedNs: bigint,
     options: AssetsOptions,
     cache: ImageCache,
   ) {
     this.found = found;
+    this.small = small;
     this.#handle = handle;
     this.#options = options;
     this.#cache = cache;
@@ -52,7 +56,12 @@ export class OpenImage {
   static async open(found: FoundImage, options: AssetsOptions, cache: ImageCache): Promise<OpenImage> {
     const handle = await open(found.path);
     const { ctimeNs } = await handle.stat({ bigint: true });
-    const image = new OpenImage(found, handle, ctimeNs, options, cache);
+    const small = await SmallFiles.read(found);
+    for (const { file, error } of small.faults) {
+      options.record({ kind: "asset-damaged", detail: { file, reason: error.message } });
+      options.log.error(`${error.message}. It is not served. Run \`npm run assets\`.`);
+    }
+    const image = new OpenImage(found, small, handle, ctimeNs, options, cache);
     const mark = await options.marks.read(image.#markName).catch(() => undefined);
     if (mark === image.#markValue && (await image.#hasItsIdentity())) image.state = "verified";
     return image;

@@ -15,6 +15,10 @@ export type FoundImage = {
   path: string;
   identity: string;
   modifiedMs: number;
+  /** manifest.json as it lies there: the signature is over these bytes. */
+  manifestBytes: Buffer;
+  /** 64 bytes; undefined when there is none and nobody asks for one. */
+  signature: Buffer | undefined;
 };
 
 /** Directory of an image, or the loader list, that cannot be used, and why. */
@@ -49,7 +53,8 @@ async function readImage(folder: string, isSigned: SignatureCheck): Promise<Foun
   const bytes = await readFile(where).catch(undefinedIfAbsent);
   if (bytes === undefined) return undefined;
   const manifest = parseManifest(bytes.toString("utf8"), where);
-  await assertSigned(folder, bytes, isSigned);
+  const signature = await readSignature(folder);
+  assertSigned(folder, bytes, signature, isSigned);
   const path = join(folder, manifest.uki.file);
   const stats = await stat(path, { bigint: true }).catch(undefinedIfAbsent);
   if (stats === undefined) throw new SlipwayError("ASSET_MISSING", `${path} is not there, yet ${where} lists it`);
@@ -59,16 +64,26 @@ async function readImage(folder: string, isSigned: SignatureCheck): Promise<Foun
     path,
     identity: identityOf(stats),
     modifiedMs: Number(stats.mtimeMs),
+    manifestBytes: bytes,
+    signature,
   };
 }
 
-async function assertSigned(folder: string, manifest: Uint8Array, isSigned: SignatureCheck): Promise<void> {
+/** 64 raw bytes, or the same as base64 text. */
+async function readSignature(folder: string): Promise<Buffer | undefined> {
+  const found = await readFile(join(folder, "manifest.sig")).catch(undefinedIfAbsent);
+  return found === undefined || found.length === 64 ? found : Buffer.from(found.toString("latin1"), "base64");
+}
+
+function assertSigned(
+  folder: string,
+  manifest: Uint8Array,
+  signature: Buffer | undefined,
+  isSigned: SignatureCheck,
+): void {
   if (isSigned === undefined) return;
-  const signature = await readFile(join(folder, "manifest.sig")).catch(undefinedIfAbsent);
   if (signature === undefined) throw new SlipwayError("ASSET_DAMAGED", `${folder}: manifest.sig is missing`);
-  // 64 raw bytes, or the same as base64 text.
-  const raw = signature.length === 64 ? signature : Buffer.from(signature.toString("latin1"), "base64");
-  if (!isSigned(manifest, raw)) {
+  if (!isSigned(manifest, signature)) {
     throw new SlipwayError("ASSET_DAMAGED", `${folder}: manifest.sig is no signature of this appliance's owner key`);
   }
 }

@@ -21,6 +21,8 @@ import {
   type SignatureCheck,
 } from "./read-folder.ts";
 
+import { isSmallFile } from "./read-small-files.ts";
+
 /** Structural copies of server/boot's Log and RecordEvent: this room is a leaf. */
 export type StoreLog = Record<"info" | "warn" | "error", (text: string, fields?: Record<string, unknown>) => void>;
 export type RecordDamage = (event: { kind: "asset-damaged"; detail: { file: string; reason: string } }) => void;
@@ -45,6 +47,8 @@ export type AssetsOptions = {
 };
 
 export type ImagePart = "kernel" | "initrd" | "uki";
+/** What lies beside an image and is asked for under its id. */
+export type SmallFile = "manifest.json" | "manifest.sig" | "loader" | "grub-core" | "grub-boot";
 
 /** A verified part, ready to be sent. `sha256` is of the part's own bytes: the strong ETag. */
 export type OpenPart = {
@@ -76,8 +80,11 @@ export type AssetStore = {
   /** Manifests of the images that can be served now. */
   list(): Manifest[];
   find(wish: ImageWish): Manifest | undefined;
-  /** @returns undefined for an unknown id. @throws ASSET_DAMAGED when the file is not what its manifest says. */
-  openPart(imageId: string, part: ImagePart): Promise<OpenPart | undefined>;
+  /**
+   * @returns undefined for an unknown id, and for a file that this image does not have.
+   * @throws ASSET_DAMAGED, ASSET_MISSING when the file is not what the manifest says.
+   */
+  openPart(imageId: string, part: ImagePart | SmallFile): Promise<OpenPart | undefined>;
   /**
    * A loader in memory by its path under `ipxe/`; case does not matter (firmware that speaks Windows paths).
    * @returns undefined when no such loader is listed. @throws ASSET_DAMAGED, ASSET_MISSING when it is, but not usable.
@@ -130,8 +137,9 @@ class Store implements AssetStore {
     return pickImage(this.list(), wish);
   }
 
-  async openPart(imageId: string, part: ImagePart): Promise<OpenPart | undefined> {
-    return (this.#images.get(imageId) ?? this.#replaced.get(imageId)?.image)?.openPart(part);
+  async openPart(imageId: string, part: ImagePart | SmallFile): Promise<OpenPart | undefined> {
+    const image = this.#images.get(imageId) ?? this.#replaced.get(imageId)?.image;
+    return isSmallFile(part) ? image?.small.open(part) : image?.openPart(part);
   }
 
   openLoader(path: string): Loader | undefined {

@@ -27,4 +27,10 @@ export const LOOP_PATH = "/boot/loop.ipxe";
 export const ticketPath = (id: string): string => `/boot/ticket/${id}`;
 /** A part of an OS image: `kernel` or `initrd`, byte ranges of its UKI; or `uki` whole. */
 export type ImagePart = "kernel" | "initrd" | "uki";
-export const imagePath = (imageId: string, part: ImagePart): string => `/image/${imageId}/${part}`;
+export const imagePath = (imageId: string, part: ImagePart): string => imageFilePath(imageId, part);
+/**
+ * All that an image is delivered as. An installer asks for the manifest and the owner's signature over its exact bytes first,
+ * then for what the manifest lists: the UKI, systemd-boot (`loader`), and GRUB's two parts where a machine has a BIOS.
+ */
+export type ImageFile = ImagePart | "manifest.json" | "manifest.sig" | "loader" | "grub-core" | "grub-boot";
+export const imageFilePath = (imageId: string, file: ImageFile): string => `/image/${imageId}/${file}`;

@@ -1,19 +1,24 @@
-// GET and HEAD /image/<id>/<part>: kernel, initrd and UKI of an OS image, from the asset store. Each fetch is told on the
-// timeline of the boot attempt that its address is in.
+// GET and HEAD /image/<id>/<file>: kernel, initrd and UKI of an OS image, its manifest and signature, and the loaders for a
+// disk, from the asset store. Each fetch of the image is told on the timeline of the boot attempt that its address is in.
 import type { FastifyInstance } from "fastify";
 import type { AssetStore } from "../../boot-assets/store.ts";
 import type { Mac } from "../../inventory/address.ts";
 import type { EventKind } from "../../inventory/event.ts";
-import { type ImagePart, imagePath } from "../boot/paths.ts";
+import { type ImageFile, imageFilePath } from "../boot/paths.ts";
 import type { RecordEvent } from "../boot/ports.ts";
 import { type Delivery, deliver, notHere, peerOf } from "./deliver-routes.ts";
 import { FetchTally } from "./fetch-tally.ts";
 
-/** Suffix and type decide what firmware makes of a file (pxe.md 2.8). */
-const PARTS: Record<ImagePart, { contentType: string }> = {
-  kernel: { contentType: "application/octet-stream" },
-  initrd: { contentType: "application/octet-stream" },
-  uki: { contentType: "application/efi" },
+/** Suffix and type decide what firmware makes of a file (pxe.md 2.8). Small files are no news on a timeline. */
+const FILES: Record<ImageFile, { contentType: string; isTold: boolean }> = {
+  kernel: { contentType: "application/octet-stream", isTold: true },
+  initrd: { contentType: "application/octet-stream", isTold: true },
+  uki: { contentType: "application/efi", isTold: true },
+  "manifest.json": { contentType: "application/json", isTold: false },
+  "manifest.sig": { contentType: "application/octet-stream", isTold: false },
+  loader: { contentType: "application/efi", isTold: false },
+  "grub-core": { contentType: "application/octet-stream", isTold: false },
+  "grub-boot": { contentType: "application/octet-stream", isTold: false },
 };
 
 export type ImageRouteDeps = {
@@ -25,30 +30,31 @@ export type ImageRouteDeps = {
 
 export function addImageRoutes(app: FastifyInstance, deps: ImageRouteDeps): void {
   const tally = new FetchTally();
-  app.route<{ Params: { id: string; part: string } }>({
+  app.route<{ Params: { id: string; file: string } }>({
     method: ["GET", "HEAD"],
-    url: imagePath(":id", ":part" as ImagePart),
+    url: imageFilePath(":id", ":file" as ImageFile),
     handler: async (request, reply) => {
-      const { id, part } = request.params;
-      if (!isPart(part)) return notHere(reply);
-      const file = await deps.assets.openPart(id, part);
+      const { id, file: name } = request.params;
+      if (!isFile(name)) return notHere(reply);
+      const file = await deps.assets.openPart(id, name);
       if (file === undefined) return notHere(reply);
+      const { contentType, isTold } = FILES[name];
       const ip = peerOf(request).remoteIp;
-      const tell = teller(deps, ip, part);
+      const tell = isTold ? teller(deps, ip, name) : () => undefined;
       return deliver(
         request,
         reply,
-        { ...file, ...PARTS[part] },
+        { ...file, contentType },
         {
           began: (isWhole) => isWhole && tell("image-start", { bytes: file.bytes }),
-          ended: (delivery) => tellEnd(tell, tally, `${ip} ${id} ${part}`, file.bytes, delivery),
+          ended: (delivery) => tellEnd(tell, tally, `${ip} ${id} ${name}`, file.bytes, delivery),
         },
       );
     },
   });
 }
 
-const isPart = (part: string): part is ImagePart => Object.hasOwn(PARTS, part);
+const isFile = (name: string): name is ImageFile => Object.hasOwn(FILES, name);
 
 type Tell = (kind: EventKind, detail: { bytes: number; ms?: number }) => void;
 
