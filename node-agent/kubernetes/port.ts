@@ -26,8 +26,6 @@ export type RunCommand = (program: string, args: readonly string[], timeoutMs: n
 
 export type KubernetesDeps = {
   config: NodeConfig;
-  /** Of the config's text: changes whenever a byte of it does. */
-  configVersion: string;
   /** Parts of the config that are accepted and not in force as written, one sentence each. */
   configNotes: readonly string[];
   platform: Platform;

@@ -54,7 +54,10 @@ const NO_NAMES: AltNames = { dnsNames: [], ips: [] };
  * The nodes that may have a serving certificate, and as what.
  * @param own this node: known without anybody's word.
  */
-export function knownNodes(peers: readonly { name: string; addresses: readonly string[] }[], own: KnownNode): KnownNode[] {
+export function knownNodes(
+  peers: readonly { name: string; addresses: readonly string[] }[],
+  own: KnownNode,
+): KnownNode[] {
   const others = peers.filter((p) => p.name !== own.name);
   return [own, ...others.map(({ name, addresses }) => ({ name, dnsNames: [name], addresses }))];
 }

@@ -8,8 +8,11 @@ import { configFile, NODE_PATHS, type NodeFile, PORTS } from "./node-paths.ts";
 /** Another member's name and where its peers reach it. */
 export type EtcdMember = { name: string; peerUrls: readonly string[] };
 export type EtcdStart =
-  /** The one first member of a new cluster: only after decideBootstrap said so. */
-  | { kind: "bootstrap" }
+  /**
+   * The one first member of a new cluster: only after decideBootstrap said so. The id of an etcd cluster is made from its
+   * members' URLs and this token: with the installation's id in it, two first starts never look like one.
+   */
+  | { kind: "bootstrap"; token: string }
   /** Added as a learner by the others, who are named here. */
   | { kind: "join"; members: readonly EtcdMember[] }
   /** There is data: it knows the members. */
@@ -70,7 +73,9 @@ function initialCluster(name: string, peerUrl: string, start: EtcdStart): Record
   if (start.kind === "resume") return { "initial-cluster-state": "existing" };
   const others = start.kind === "join" ? start.members : [];
   const members = [...others.flatMap((m) => m.peerUrls.map((u) => `${m.name}=${u}`)), `${name}=${peerUrl}`];
-  return { "initial-cluster": members.join(","), "initial-cluster-state": start.kind === "join" ? "existing" : "new" };
+  const token: Record<string, string> = start.kind === "bootstrap" ? { "initial-cluster-token": start.token } : {};
+  const state = start.kind === "join" ? "existing" : "new";
+  return { "initial-cluster": members.join(","), "initial-cluster-state": state, ...token };
 }
 
 /** The CA beside the issued certificates. */

@@ -36,9 +36,11 @@ function daemonSet(config: NodeConfig, facts: NodeFacts): KubernetesObject {
     name: "kube-flannel",
     image: programImage(facts.kubernetesVersion),
     imagePullPolicy: "Never",
-    command: [COMMAND, "--ip-masq", "--kube-subnet-mgr"],
+    // By address: the interface of the default route, flannel's own choice, is none where the network leads nowhere.
+    command: [COMMAND, "--ip-masq", "--kube-subnet-mgr", "--iface=$(NODE_IP)"],
     env: [
       ...apiAddress(config),
+      field("NODE_IP", "status.hostIP"),
       field("POD_NAME", "metadata.name"),
       field("POD_NAMESPACE", "metadata.namespace"),
       field("NODE_NAME", "spec.nodeName"),

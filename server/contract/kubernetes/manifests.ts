@@ -7,7 +7,7 @@ import { flannelObjects } from "./flannel.ts";
 import { kubeProxyObjects } from "./kube-proxy.ts";
 import type { NodeFacts } from "./node-facts.ts";
 import type { KubernetesObject } from "./static-pod.ts";
-import { bind, type Subject, SYSTEM } from "./system-object.ts";
+import { bind, role, type Subject, SYSTEM } from "./system-object.ts";
 
 /** The name under which server-side apply owns the fields. */
 export const FIELD_MANAGER = "slipway";
@@ -15,6 +15,7 @@ export const FIELD_MANAGER = "slipway";
 const NODES: Subject = { kind: "Group", name: "system:nodes" };
 /** Whoever holds the bootstrap token. */
 const BOOTSTRAPPERS: Subject = { kind: "Group", name: "system:bootstrappers:nodes" };
+const API_SERVERS = "slipway:api-servers";
 const CSR = "system:certificates.k8s.io:certificatesigningrequests";
 
 export function bootstrapObjects({ cluster }: NodeConfig): KubernetesObject[] {
@@ -35,6 +36,11 @@ export function bootstrapObjects({ cluster }: NodeConfig): KubernetesObject[] {
     bind("system-bootstrap-node-bootstrapper", "system:node-bootstrapper", [BOOTSTRAPPERS, NODES]),
     bind("system-bootstrap-approve-node-client-csr", `${CSR}:nodeclient`, [BOOTSTRAPPERS]),
     bind("system-bootstrap-node-renewal", `${CSR}:selfnodeclient`, [NODES]),
+    // Each node's balancer learns the API servers from the list that they keep of themselves.
+    role(API_SERVERS, [
+      { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], resourceNames: ["kubernetes"], verbs: ["get"] },
+    ]),
+    bind(API_SERVERS, API_SERVERS, [NODES]),
   ];
 }
 

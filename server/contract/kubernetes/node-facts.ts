@@ -48,9 +48,17 @@ export function passesFilters(address: string, filters: readonly string[]): bool
   return !refusing.some((f) => holds(f.slice(1))) && (allowing.length === 0 || allowing.some(holds));
 }
 
-/** The endpoint moves between nodes: it is never a node's address nor an etcd peer's. */
-export const ownAddresses = (config: NodeConfig, facts: NodeFacts): string[] =>
-  facts.addresses.filter((a) => a !== config.cluster.endpoint.host);
+/** Loopback and link-local: nobody else reaches them. */
+const UNREACHABLE = ["127.0.0.0/8", "169.254.0.0/16"];
+
+/**
+ * What the node is known by. The endpoint moves between nodes: it is never a node's address nor an etcd peer's. The pods'
+ * network comes and goes with its bridge: a certificate that named it would be issued anew with each of its moves.
+ */
+export function ownAddresses({ cluster }: NodeConfig, facts: NodeFacts): string[] {
+  const foreign = [...UNREACHABLE, cluster.podSubnet, cluster.serviceSubnet];
+  return facts.addresses.filter((a) => a !== cluster.endpoint.host && !passesFilters(a, foreign));
+}
 
 export type NodeIp = { kind: "address"; ip: string } | { kind: "none"; reason: string };
 /** The address that the node is known by: the first of its own that the config's filters let pass. */

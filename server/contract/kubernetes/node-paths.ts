@@ -18,6 +18,8 @@ export const NODE_PATHS = {
   schedulerConfig: `${CONFIG}/kube-scheduler`,
   etcdSecrets: `${SECRETS}/etcd`,
   adminSecrets: `${SECRETS}/admin`,
+  /** Every certificate and key that the agent issued, for itself: a restarted agent goes on with them. */
+  issued: `${SECRETS}/issued`,
   etcdData: "/var/lib/etcd",
   /** The kubelet's own certificates, which it rotates itself; on EPHEMERAL. */
   kubeletPki: "/var/lib/kubelet/pki",
@@ -29,6 +31,9 @@ export const NODE_PATHS = {
   containerdConfig: `${CONFIG}/containerd/config.toml`,
   registryHosts: `${CONFIG}/containerd/hosts`,
   cniConfig: `${CONFIG}/cni`,
+  balancerConfig: `${CONFIG}/slipway-balancer.json`,
+  /** Container images inside the OS: pause.tar, program.tar. */
+  images: "/usr/lib/slipway/images",
   auditLog: "/var/log/audit/kube",
   resolvConf: "/etc/resolv.conf",
 } as const;
@@ -42,6 +47,8 @@ export const SANDBOX_IMAGE = "slipway.dev/pause:v1";
 
 /** Ports that a node listens on. */
 export const PORTS = {
+  /** The agent's list of static pods, for the kubelet beside it; on 127.0.0.1 only. */
+  staticPods: 7446,
   etcdClient: 2379,
   etcdPeer: 2380,
   kubelet: 10_250,

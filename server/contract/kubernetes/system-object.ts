@@ -21,7 +21,13 @@ export const configMap = (name: string, data: Record<string, string>): Kubernete
   data,
 });
 
-export type Rule = { apiGroups: readonly string[]; resources: readonly string[]; verbs: readonly string[] };
+export type Rule = {
+  apiGroups: readonly string[];
+  resources: readonly string[];
+  /** Absent: all. */
+  resourceNames?: readonly string[];
+  verbs: readonly string[];
+};
 export const role = (name: string, rules: readonly Rule[]): KubernetesObject => ({
   apiVersion: `${RBAC}/v1`,
   kind: "ClusterRole",

@@ -51,7 +51,7 @@ describe("control plane", () => {
   golden(
     "etcd-arguments.txt",
     [
-      ["bootstrap", { kind: "bootstrap" }] as const,
+      ["bootstrap", { kind: "bootstrap", token: "install-1" }] as const,
       ["join", { kind: "join", members: [{ name: "cp-0", peerUrls: ["https://192.0.2.6:2380"] }] }] as const,
       ["resume", { kind: "resume" }] as const,
     ]

@@ -1,0 +1,54 @@
+// What the parts of a running node share: what it was given, what it decided, what it saw. Made by run-node.ts, filled by
+// run-settle.ts (decisions) and run-observe.ts (sights). Pure: types, and the message that is told once.
+import type { ClusterOrders } from "../../server/contract/generated/agent.ts";
+import type { CertificatePlan } from "../../server/contract/kubernetes/certificates.ts";
+import type { NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
+import type { Issued } from "./issue-certificates.ts";
+import type { KubernetesDeps } from "./port.ts";
+import type { ServiceName } from "./services.ts";
+
+/** What a node has settled: it stays in force while nothing better is known. */
+export type Settled = {
+  facts: NodeFacts;
+  nodeIp: string;
+  plans: readonly CertificatePlan[];
+  issued: Issued;
+  /** Services that were told to run. */
+  services: readonly ServiceName[];
+};
+
+export type NodeContext = {
+  deps: KubernetesDeps;
+  orders: ClusterOrders | undefined;
+  /** `1.37.2`, asked of the kubelet once. */
+  kubernetesVersion: string | undefined;
+  settled: Settled | undefined;
+  /** What keeps it from settling, in words. */
+  setup: string | undefined;
+  bootstrapObstacle: string | undefined;
+  hasImages: boolean;
+  /** `spec.podCIDR` of the own Node object, once known. */
+  podCidr: string | undefined;
+  /** Other API servers, `ip:port`, as last learnt. */
+  servers: readonly string[];
+  tell: Tell;
+};
+
+export type Tell = {
+  /** Says a sentence once, until another is said under this key. */
+  once(key: string, text: string): void;
+  /** It is over: the same sentence may be said again. */
+  over(key: string): void;
+};
+
+export function makeTell(say: (text: string) => void): Tell {
+  const told = new Map<string, string>();
+  return {
+    once: (key, text) => {
+      if (told.get(key) === text) return;
+      told.set(key, text);
+      say(text);
+    },
+    over: (key) => void told.delete(key),
+  };
+}

@@ -1,0 +1,79 @@
+// A client for the Kubernetes API and for etcd's JSON gateway: mutual TLS, one connection kept, every request with an end.
+// Edge: the network. Used by run-observe.ts and run-duties.ts.
+import { Agent, request } from "node:https";
+
+export type ApiTarget = {
+  /** `https://127.0.0.1:6443` */
+  server: string;
+  /** PEM. */
+  ca: string;
+  crt: string;
+  key: string;
+};
+/** `failed`: no answer, or one that cannot be read. `refused`: an answer with a status from 400 on. */
+export type ApiAnswer<T> =
+  | { kind: "ok"; value: T }
+  | { kind: "refused"; status: number; reason: string }
+  | { kind: "failed"; reason: string };
+
+export type Api = {
+  get<T>(path: string, timeoutMs?: number): Promise<ApiAnswer<T>>;
+  /** `type`: the media type of `body`; undefined for JSON. */
+  send<T>(method: "PATCH" | "PUT" | "POST", path: string, body: unknown, type?: string): Promise<ApiAnswer<T>>;
+  close(): void;
+};
+
+const TIMEOUT_MS = 10_000;
+/** A list of pods or nodes of a large cluster; beyond that something is wrong. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+export function openApi(target: ApiTarget): Api {
+  const { ca, key, crt } = target;
+  const agent = new Agent({ keepAlive: true, maxSockets: 2, ca, cert: crt, key });
+  const call = <T>(method: string, path: string, timeoutMs: number, body?: { text: string; type: string }) =>
+    new Promise<ApiAnswer<T>>((resolve) => {
+      const headers = {
+        accept: "application/json",
+        "user-agent": "slipway",
+        ...(body === undefined ? {} : { "content-type": body.type, "content-length": Buffer.byteLength(body.text) }),
+      };
+      const fail = (reason: string) => resolve({ kind: "failed", reason });
+      const call = request(new URL(path, target.server), { method, agent, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MOST_BYTES) call.destroy(new Error(`the answer has over ${MOST_BYTES} bytes`));
+          else chunks.push(chunk);
+        });
+        response.on("end", () => resolve(read<T>(response.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"))));
+        response.on("error", (error) => fail(error.message));
+      });
+      const timer = setTimeout(() => call.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      call.on("error", (error) => fail(error.message));
+      call.on("close", () => clearTimeout(timer));
+      call.end(body?.text);
+    });
+  return {
+    get: (path, timeoutMs = TIMEOUT_MS) => call("GET", path, timeoutMs),
+    send: (method, path, body, type = "application/json") =>
+      call(method, path, TIMEOUT_MS, { text: JSON.stringify(body), type }),
+    close: () => agent.destroy(),
+  };
+}
+
+function read<T>(status: number, text: string): ApiAnswer<T> {
+  let value: unknown = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // `/readyz` answers in plain words; for everything else a text is as good as nothing, and its user sees that.
+  }
+  if (status >= 200 && status < 300) return { kind: "ok", value: value as T };
+  const message = (value as { message?: unknown } | null)?.message;
+  return {
+    kind: "refused",
+    status,
+    reason: typeof message === "string" ? message : `HTTP ${status}: ${text.slice(0, 200)}`,
+  };
+}

@@ -1,0 +1,113 @@
+// Writes files of a node whole or not at all, and only where they differ; reads what an earlier start left. Edge: the file
+// system. Called by run-settle.ts and run-duties.ts.
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { NodeFile } from "../../server/contract/kubernetes/node-paths.ts";
+import type { EtcdIds } from "./etcd-wal.ts";
+import { decodeWalHead, newestSegment, WAL_HEAD_BYTES } from "./etcd-wal.ts";
+import type { NodeDirectory } from "./node-files.ts";
+
+/** undefined where there is no such file. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** @returns paths of those that differed and were written. */
+export const writeFiles = (files: readonly NodeFile[]): string[] => files.filter(writeFile).map(({ path }) => path);
+
+function writeFile({ path, text, uid, mode }: NodeFile): boolean {
+  if (isSame(path, text, uid, mode)) return false;
+  // Parents of secrets are for everyone to pass: the pods' users must reach what is theirs. The files are shut.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
+  const fd = openSync(temporary, "wx", 0o600);
+  try {
+    writeSync(fd, text);
+    fchownSync(fd, uid, uid);
+    fchmodSync(fd, mode);
+    fsyncSync(fd);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+  return true;
+}
+
+function isSame(path: string, text: string, uid: number, mode: number): boolean {
+  try {
+    const found = statSync(path);
+    return found.uid === uid && (found.mode & 0o7777) === mode && readFileSync(path, "utf8") === text;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns names in it; empty where there is none. */
+export function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+export function makeDirectories(directories: readonly NodeDirectory[]): void {
+  for (const { path, uid, mode } of directories) {
+    mkdirSync(path, { recursive: true });
+    chownSync(path, uid, uid);
+    chmodSync(path, mode);
+  }
+}
+
+export type EtcdData = { kind: "none" } | { kind: "data"; ids: EtcdIds } | { kind: "unreadable"; reason: string };
+
+/** What etcd's data directory holds. It counts as data from the first segment of the log on, as etcd itself judges. */
+export function readEtcdData(dataDir: string): EtcdData {
+  const wal = join(dataDir, "member/wal");
+  const segment = newestSegment(listDirectory(wal));
+  if (segment === undefined) return { kind: "none" };
+  try {
+    const ids = decodeWalHead(readHead(join(wal, segment)));
+    return ids === undefined
+      ? { kind: "unreadable", reason: `${segment} has no readable beginning` }
+      : { kind: "data", ids };
+  } catch (error) {
+    return { kind: "unreadable", reason: `${segment}: ${(error as Error).message}` };
+  }
+}
+
+function readHead(path: string): Uint8Array {
+  const fd = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(WAL_HEAD_BYTES);
+    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}

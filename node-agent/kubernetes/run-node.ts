@@ -1,0 +1,164 @@
+// A node's Kubernetes as one loop: settle what differs, look, do what a control plane owes its cluster, say how it is. Each
+// turn starts from what is true, so a cut, a restart or a new order needs no case of its own. Edge. Called by the agent's
+// life (node-agent/node/); port.ts is the contract.
+import type { ClusterOrders, NodeStatus } from "../../server/contract/generated/agent.ts";
+import { parseServerList } from "./balancer.ts";
+import { makeTell, type NodeContext } from "./context.ts";
+import { isSameStatus, nodeStatus, type Observation } from "./node-status.ts";
+import type { KubernetesDeps, KubernetesNode } from "./port.ts";
+import {
+  applyObjects,
+  approveServing,
+  type DutyState,
+  labelNodes,
+  learnServers,
+  newDutyState,
+  serverListPath,
+} from "./run-duties.ts";
+import { readText } from "./run-files.ts";
+import { type Clients, isApiReady, observe, openClients } from "./run-observe.ts";
+import { settle } from "./run-settle.ts";
+import { stopServices } from "./run-stop.ts";
+import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts";
+
+/** While something is missing, and when nothing is: a kubelet's request for a certificate waits no longer than this. */
+const EAGER_MS = 1000;
+const CALM_MS = 2000;
+
+/** Starts the work and returns at once. @throws when the static pods' port is taken. */
+export async function openKubernetesNode(deps: KubernetesDeps): Promise<KubernetesNode> {
+  const pods = deps.config.controlPlane === undefined ? undefined : await serveStaticPods();
+  const context: NodeContext = {
+    deps,
+    orders: undefined,
+    kubernetesVersion: undefined,
+    settled: undefined,
+    setup: "the node is being set up",
+    bootstrapObstacle: undefined,
+    hasImages: false,
+    podCidr: undefined,
+    servers: parseServerList(readText(serverListPath(deps.stateDir)) ?? ""),
+    tell: makeTell((text) => deps.log.info(text)),
+  };
+  return new RunningNode(context, pods);
+}
+
+class RunningNode implements KubernetesNode {
+  readonly #context: NodeContext;
+  readonly #pods: StaticPodService | undefined;
+  readonly #clients: Clients;
+  readonly #duties: DutyState = newDutyState();
+  readonly #listeners = new Set<(status: NodeStatus) => void>();
+  readonly #done: Promise<void>;
+  #status: NodeStatus;
+  #isStopped = false;
+  #wake: () => void = () => {};
+
+  constructor(context: NodeContext, pods: StaticPodService | undefined) {
+    this.#context = context;
+    this.#pods = pods;
+    this.#clients = openClients(context);
+    this.#status = nodeStatus(nothingSeen(context));
+    this.#done = this.#work();
+  }
+
+  setOrders(orders: ClusterOrders | undefined): void {
+    this.#context.orders = orders;
+    this.#wake();
+  }
+  status(): NodeStatus {
+    return this.#status;
+  }
+  watch(listener: (status: NodeStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  probeApiServer(): Promise<boolean> {
+    return isApiReady(this.#clients);
+  }
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake();
+    await this.#done;
+    this.#clients.close();
+    await this.#pods?.close();
+  }
+  async stopServices(): Promise<void> {
+    await this.stop();
+    await stopServices(this.#context.deps);
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#isStopped) {
+      const endsAtMs = performance.now() + (this.#status.ready ? CALM_MS : EAGER_MS);
+      try {
+        await this.#turn();
+        this.#context.tell.over("fault");
+      } catch (error) {
+        this.#context.setup ??= `a fault inside the agent: ${(error as Error).message}`;
+        this.#context.tell.once("fault", `Kubernetes: ${(error as Error).message}; tried again.`);
+      }
+      await this.#rest(Math.max(EAGER_MS, endsAtMs - performance.now()));
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const context = this.#context;
+    await settle(context, this.#pods);
+    const seen = await observe(context, this.#clients);
+    context.podCidr = seen.node?.spec?.podCIDR ?? context.podCidr;
+    this.#publish(nodeStatus(seen));
+    await this.#serveCluster(seen);
+  }
+
+  async #serveCluster(seen: Observation): Promise<void> {
+    const context = this.#context;
+    const self = seen.node === undefined ? undefined : this.#clients.kubelet();
+    if (self !== undefined) await learnServers(context, self, this.#duties);
+    const admin = seen.isApiServerReady ? this.#clients.admin() : undefined;
+    const { settled } = context;
+    if (admin === undefined || settled === undefined) return;
+    await applyObjects(context, settled, admin, this.#duties);
+    await approveServing(context, settled, admin);
+    await labelNodes(context, admin, seen.nodes);
+  }
+
+  #publish(status: NodeStatus): void {
+    const isNew = !isSameStatus(status, this.#status);
+    this.#status = status;
+    if (isNew) for (const listener of [...this.#listeners]) listener(status);
+  }
+
+  /** Until the time is over, or somebody has something new. */
+  #rest(ms: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+const nothingSeen = ({ deps, setup }: NodeContext): Observation => ({
+  installId: deps.installId,
+  isControlPlane: deps.config.controlPlane !== undefined,
+  setup,
+  bootstrapObstacle: undefined,
+  units: {},
+  etcd:
+    deps.config.controlPlane === undefined
+      ? undefined
+      : { data: { $case: "unknown", value: "the node is being set up" }, healthy: false, memberId: "", members: [] },
+  isApiServerReady: false,
+  node: undefined,
+  nodeFault: "",
+  pods: [],
+  nodes: [],
+  pending: [],
+  holdsEndpoint: false,
+  configNotes: deps.configNotes,
+  memoryAvailableBytes: 0,
+});

@@ -1,0 +1,168 @@
+// Looks at a node: its services, etcd, the API servers, its own Node object. Edge: processes and the network. Called by
+// run-node.ts; node-status.ts says what it means.
+import type { EtcdStatus } from "../../server/contract/generated/agent.ts";
+import { balancerUrl } from "../../server/contract/kubernetes/kubelet.ts";
+import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
+import type { NodeContext } from "./context.ts";
+import type { NodeObject } from "./node-patch.ts";
+import type { Observation, PodObject } from "./node-status.ts";
+import { type Api, type ApiAnswer, openApi } from "./open-api.ts";
+import { readEtcdData, readText } from "./run-files.ts";
+import { readUnits } from "./run-systemd.ts";
+import { SERVICE_ORDER } from "./services.ts";
+
+/** Looks are often: whoever does not answer in this time counts as silent. */
+const LOOK_TIMEOUT_MS = 5000;
+const READY_TIMEOUT_MS = 1000;
+
+/** The node's clients; undefined while their certificates are not there. */
+export type Clients = {
+  /** As this node, by the balancer. */
+  kubelet(): Api | undefined;
+  /** As the cluster's admin, at the own API server. */
+  admin(): Api | undefined;
+  etcd(): Api | undefined;
+  close(): void;
+};
+
+export function openClients(context: NodeContext): Clients {
+  const { config } = context.deps;
+  const kept = new Map<string, { made: string; api: Api }>();
+  /** A client is made anew when its certificate is. */
+  const client = (name: string, server: string, ca: string, pair: { crt: string; key: string } | undefined) => {
+    if (pair === undefined) return undefined;
+    const old = kept.get(name);
+    if (old?.made === pair.crt) return old.api;
+    old?.api.close();
+    const api = openApi({ server, ca, ...pair });
+    kept.set(name, { made: pair.crt, api });
+    return api;
+  };
+  const { controlPlane, cluster } = config;
+  const issued = (name: string) => context.settled?.issued.get(name);
+  return {
+    kubelet: () => {
+      // Certificate and key in one file, which the kubelet replaces at each rotation.
+      const pem = readText(`${NODE_PATHS.kubeletPki}/kubelet-client-current.pem`);
+      return client(
+        "kubelet",
+        balancerUrl(config),
+        cluster.caCrt,
+        pem === undefined ? undefined : { crt: pem, key: pem },
+      );
+    },
+    admin: () =>
+      controlPlane &&
+      client("admin", `https://127.0.0.1:${controlPlane.apiServerPort}`, cluster.caCrt, issued("node-admin")),
+    etcd: () =>
+      controlPlane &&
+      client("etcd", `https://127.0.0.1:${PORTS.etcdClient}`, controlPlane.etcdCa.crt, issued("etcd-admin")),
+    close: () => {
+      for (const { api } of kept.values()) api.close();
+      kept.clear();
+    },
+  };
+}
+
+/** One request: whether the own API server answers `/readyz`. */
+export async function isApiReady(clients: Clients): Promise<boolean> {
+  const answer = await clients.admin()?.get("/readyz", READY_TIMEOUT_MS);
+  return answer?.kind === "ok";
+}
+
+export async function observe(context: NodeContext, clients: Clients): Promise<Observation> {
+  const { deps, settled } = context;
+  const isControlPlane = deps.config.controlPlane !== undefined;
+  const around = deps.surroundings();
+  const wanted = settled?.services ?? [];
+  const [units, own, etcd, isApiServerReady] = await Promise.all([
+    wanted.length === 0
+      ? {}
+      : readUnits(
+          deps.run,
+          SERVICE_ORDER.filter((name) => wanted.includes(name)),
+        ),
+    observeSelf(clients, deps.config.hostname),
+    isControlPlane ? observeEtcd(context, clients) : undefined,
+    isControlPlane ? isApiReady(clients) : false,
+  ]);
+  const cluster = isApiServerReady ? await observeCluster(clients.admin()!) : { nodes: [], pending: [] };
+  return {
+    installId: deps.installId,
+    isControlPlane,
+    setup: context.setup,
+    bootstrapObstacle: context.bootstrapObstacle,
+    units,
+    etcd,
+    isApiServerReady,
+    ...own,
+    ...cluster,
+    holdsEndpoint: around.holdsEndpoint,
+    configNotes: deps.configNotes,
+    memoryAvailableBytes: around.memoryAvailableBytes,
+  };
+}
+
+type List<T> = { items?: T[] };
+const itemsOf = <T>(answer: ApiAnswer<List<T>>): T[] => (answer.kind === "ok" ? (answer.value.items ?? []) : []);
+
+async function observeSelf(clients: Clients, name: string) {
+  const api = clients.kubelet();
+  if (api === undefined) return { node: undefined, nodeFault: "its kubelet has no certificate yet", pods: [] };
+  const selector = `fieldSelector=spec.nodeName%3D${encodeURIComponent(name)}`;
+  const [node, pods] = await Promise.all([
+    api.get<NodeObject>(`/api/v1/nodes/${encodeURIComponent(name)}`, LOOK_TIMEOUT_MS),
+    api.get<List<PodObject>>(`/api/v1/namespaces/kube-system/pods?${selector}`, LOOK_TIMEOUT_MS),
+  ]);
+  return {
+    node: node.kind === "ok" ? node.value : undefined,
+    nodeFault: node.kind === "ok" ? "" : node.reason,
+    pods: itemsOf(pods),
+  };
+}
+
+async function observeCluster(admin: Api): Promise<Pick<Observation, "nodes" | "pending">> {
+  const [nodes, pending] = await Promise.all([
+    admin.get<List<NodeObject>>("/api/v1/nodes?limit=1000", LOOK_TIMEOUT_MS),
+    // A number that a person can read: who has more waiting pods than this sees the first ones.
+    admin.get<List<PodObject>>("/api/v1/pods?fieldSelector=status.phase%3DPending&limit=50", LOOK_TIMEOUT_MS),
+  ]);
+  return { nodes: itemsOf(nodes), pending: itemsOf(pending) };
+}
+
+type Members = { header?: { cluster_id?: string; member_id?: string }; members?: { name?: string; ID?: string }[] };
+
+/** The id from the data itself; health and members from etcd, when it answers. */
+async function observeEtcd({ settled, setup }: NodeContext, clients: Clients): Promise<EtcdStatus> {
+  // Before the disk is mounted, a directory without data says nothing.
+  if (settled === undefined) {
+    return {
+      data: { $case: "unknown", value: setup ?? "the node is being set up" },
+      healthy: false,
+      memberId: "",
+      members: [],
+    };
+  }
+  const data = readEtcdData(NODE_PATHS.etcdData);
+  if (data.kind === "none") return { data: { $case: "none", value: {} }, healthy: false, memberId: "", members: [] };
+  const answer = await clients.etcd()?.send<Members>("POST", "/v3/cluster/member/list", {});
+  const members = answer?.kind === "ok" ? answer.value : undefined;
+  const names = (members?.members ?? []).map(({ name, ID }) => name || hex(ID ?? "0")).sort();
+  const healthy = members !== undefined;
+  if (data.kind === "data") {
+    const { clusterId, memberId } = data.ids;
+    return { data: { $case: "clusterId", value: clusterId }, healthy, memberId, members: names };
+  }
+  const id = members?.header?.cluster_id;
+  if (id === undefined)
+    return { data: { $case: "unknown", value: data.reason }, healthy, memberId: "", members: names };
+  return {
+    data: { $case: "clusterId", value: hex(id) },
+    healthy,
+    memberId: hex(members?.header?.member_id ?? "0"),
+    members: names,
+  };
+}
+
+/** The gateway writes 64-bit numbers in decimal. */
+const hex = (decimal: string): string => BigInt(decimal).toString(16);
