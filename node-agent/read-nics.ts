@@ -6,10 +6,19 @@ import { exists, type Root, readLinkName, readNames, readNumber, readText } from
 /** Addresses of an interface with prefix length. Injected, because a test's directory of files has no network. */
 export type AddressesOf = (name: string) => string[];
 
-/** Interfaces that are hardware (they have a `device`), by name. Bridges, tunnels and lo are left out. */
+/** Names that makers of containers give to the card: nspawn, LXC, Docker. Pods' ends of cables look the same but for the name. */
+const CONTAINER_CARD = /^(eth|host|mv-)\w*$/;
+
+/**
+ * Interfaces that are hardware (they have a `device`), by name. Bridges, tunnels and lo are left out. In a container no
+ * device stands behind the card.
+ */
 export function readNics(from: Root, addressesOf: AddressesOf = ownAddresses): Nic[] {
+  const isContainer = exists(from, "run/systemd/container");
+  const isCard = (name: string) =>
+    isContainer ? CONTAINER_CARD.test(name) : exists(from, `sys/class/net/${name}/device`);
   return readNames(from, "sys/class/net")
-    .filter((name) => exists(from, `sys/class/net/${name}/device`))
+    .filter(isCard)
     .map((name) => {
       const at = `sys/class/net/${name}`;
       return {

@@ -27,13 +27,15 @@ function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
   }
 }
 
+type SpawnOptions = { env?: NodeJS.ProcessEnv; input?: string };
+
 /** Starts `command` in the namespace. `ip netns exec` becomes the command, so `pid` is the command's own. */
-export function spawnInNamespace(
-  ns: string,
-  command: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string },
-): LabProcess {
-  const child = spawn("ip", ["netns", "exec", ns, ...command], {
+export const spawnInNamespace = (ns: string, command: readonly string[], options: SpawnOptions): LabProcess =>
+  spawnProcess(["ip", "netns", "exec", ns, ...command], options);
+
+/** Starts `command` as it is, in a process group of its own. */
+export function spawnProcess(command: readonly string[], options: SpawnOptions): LabProcess {
+  const child = spawn(command[0]!, command.slice(1), {
     stdio: "pipe",
     // A group of its own, so that what the program started ends with it. The terminal's Ctrl-C then reaches only us: see hookExit.
     detached: true,

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { SlipwayError } from "../../server/contract/errors.ts";
-import { type LabProcess, spawnInNamespace } from "./namespace-process.ts";
+import { type LabProcess, spawnInNamespace, spawnProcess } from "./namespace-process.ts";
 
 /** Full name of a network namespace, as `ip netns` lists it. */
 export type Namespace = string;
@@ -26,12 +26,18 @@ export type Lab = {
   tap(bridge: Bridge, name: string): string;
   /** Gives an interface an address: `192.0.2.1/24`. */
   address(ns: Namespace, name: string, cidr: string): void;
+  /** Gives an interface another MAC address; it must be down or a veth. */
+  setMac(ns: Namespace, name: string, mac: string): void;
+  /** Ends what runs in a namespace and removes it, its interfaces and all their state with it. */
+  dropNamespace(ns: Namespace): void;
   /** Pulls the cable at this end (`down` takes the carrier from the peer too) or puts it back. */
   setLink(ns: Namespace, name: string, state: "up" | "down"): void;
   /** Runs a command inside to its end. Throws COMMAND_FAILED on a status other than 0, unless `mayFail`. */
   exec(ns: Namespace, command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** Starts a command inside; it ends with the lab at the latest. */
   spawn(ns: Namespace, command: readonly string[], options?: { env?: NodeJS.ProcessEnv }): LabProcess;
+  /** Starts a command in the host's own namespaces (what makes its own); it ends with the lab at the latest. */
+  spawnHere(command: readonly string[], options?: { env?: NodeJS.ProcessEnv }): LabProcess;
   /** Ends what was started inside, then removes all namespaces. Safe to call twice. */
   close(): Promise<void>;
 };
@@ -49,6 +55,15 @@ function startTimeOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** This process as a name in files and directories of the lab: `<pid>-<start time>`. */
+export const ownerMark = (): string => `${process.pid}-${startTimeOf(process.pid)}`;
+
+/** Whether the process with this mark still runs. */
+export function isOwnerAlive(mark: string): boolean {
+  const [pid, startTime] = mark.split("-");
+  return startTimeOf(Number(pid)) === startTime;
 }
 
 function removeNamespace(ns: Namespace): void {
@@ -83,8 +98,8 @@ export function removeStaleNamespaces(): Namespace[] {
     // No namespace was ever made on this machine.
   }
   const stale = names.filter((name) => {
-    const owner = /^slipway-[a-z0-9]+-(\d+)-(\d+)-/.exec(name);
-    return owner !== null && startTimeOf(Number(owner[1])) !== owner[2];
+    const owner = /^slipway-[a-z0-9]+-(\d+-\d+)-/.exec(name)?.[1];
+    return owner !== undefined && !isOwnerAlive(owner);
   });
   stale.forEach(removeNamespace);
   return stale;
@@ -121,7 +136,7 @@ export function openLab(prefix: string): Lab {
   }
   removeStaleNamespaces();
   hookExit();
-  return makeLab(`slipway-${prefix}-${process.pid}-${startTimeOf(process.pid)}-${opened++}`);
+  return makeLab(`slipway-${prefix}-${ownerMark()}-${opened++}`);
 }
 
 function makeLab(base: string): Lab {
@@ -172,6 +187,10 @@ function makeLab(base: string): Lab {
       return name;
     },
     address: (ns, name, cidr) => void ip("-n", ns, "address", "add", cidr, "dev", name),
+    setMac: (ns, name, mac) => void ip("-n", ns, "link", "set", name, "address", mac),
+    dropNamespace: (ns) => {
+      if (namespaces.delete(ns)) removeNamespace(ns);
+    },
     setLink: (ns, name, state) => void ip("-n", ns, "link", "set", name, state),
     async exec(ns, command, options = {}) {
       const child = spawnInNamespace(ns, command, options);
@@ -187,6 +206,11 @@ function makeLab(base: string): Lab {
     },
     spawn(ns, command, options = {}) {
       const child = spawnInNamespace(ns, command, options);
+      processes.add(child);
+      return child;
+    },
+    spawnHere(command, options = {}) {
+      const child = spawnProcess(command, options);
       processes.add(child);
       return child;
     },

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type AdminClient, openAdminClient } from "../../server/cli/admin-client.ts";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { StatusView } from "../../server/rest/status.ts";
+import { type Container, type ContainerSettings, makeContainer } from "./container.ts";
 import { type Bridge, type Lab, type Namespace, openLab } from "./namespace.ts";
 import type { LabProcess } from "./namespace-process.ts";
 import type { VmSettings } from "./qemu-arguments.ts";
@@ -55,6 +56,8 @@ export type Rack = {
   startRouter(): Promise<LabProcess>;
   /** Powers a machine on. Machines are numbered from 1: 52:54:00:00:00:01 … unless `mac` is given. */
   powerOn(settings: Omit<VmSettings, "tap" | "mac"> & { mac?: string }): Promise<Vm>;
+  /** Makes a container node; it is off. Numbered like machines: 52:54:00:00:80:01 … unless `mac` is given. */
+  makeContainer(settings?: Partial<Pick<ContainerSettings, "mac" | "binds">>): Container;
   close(): Promise<void>;
 };
 
@@ -87,6 +90,7 @@ export function buildRack(settings: RackSettings): Rack {
   const adminSocket = join(settings.dataDir, "admin.sock");
   const admin = openAdminClient(adminSocket);
   const machines = new Set<Vm>();
+  const containers = new Set<Container>();
   let count = 0;
   return {
     ...{ lab, bridge, configFile, adminSocket, admin },
@@ -100,8 +104,17 @@ export function buildRack(settings: RackSettings): Rack {
       machines.add(machine);
       return machine;
     },
+    makeContainer: ({ mac, binds = {} } = {}) => {
+      const number = (containers.size + 1).toString(16).padStart(2, "0");
+      const node = { mac: mac ?? `52:54:00:00:80:${number}`, assetsDir: join(settings.dataDir, "assets") };
+      const ticket = async () => JSON.stringify(await admin.post("/v1/tickets", { mac: node.mac, arch: "amd64" }));
+      const container = makeContainer(lab, bridge, { ...node, binds, ticket });
+      containers.add(container);
+      return container;
+    },
     close: async () => {
       await Promise.all([...machines].map((machine) => machine.powerOff()));
+      await Promise.all([...containers].map((container) => container.close()));
       await lab.close();
     },
   };

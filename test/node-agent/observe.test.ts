@@ -137,6 +137,18 @@ test("observeNode takes a Raspberry Pi's name from its device tree", () => {
   });
 });
 
+test("observeNode takes the end of the cable for a container's card, and leaves pods' cables out", () => {
+  write({
+    "run/systemd/container": "systemd-nspawn\n",
+    ...{ "sys/class/net/eth0/address": "52:54:00:00:80:01\n", "sys/class/net/eth0/carrier": "1\n" },
+    ...{ "sys/class/net/veth12/address": "0a:00:00:00:00:01\n", "sys/class/net/cni0/address": "0a:00:00:00:00:02\n" },
+  });
+  const { nics } = observeNode({ root, arch: "x64", addressesOf: () => [] });
+  expect(nics.map(({ name, mac, carrier }) => ({ name, mac, carrier }))).toEqual([
+    { name: "eth0", mac: "52:54:00:00:80:01", carrier: true },
+  ]);
+});
+
 test("observeNode lives with a machine that tells nothing", () =>
   expect(observeNode({ root, arch: "riscv64" })).toEqual({
     ...{ arch: "riscv64", firmware: "bios", vendor: "", product: "", serial: "", uuid: "", firmwareVersion: "" },
