@@ -4,7 +4,7 @@ import { openAssets } from "../../boot-assets/store.ts";
 import { openDataDir } from "../../inventory/open-data-dir.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { openInventory } from "../../inventory/store.ts";
-import { LOOP_PATH } from "../boot/paths.ts";
+import { imageFolder, LOOP_PATH } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { BootService } from "../boot/service.ts";
 import { issueTicket } from "../boot/ticket-service.ts";
@@ -99,6 +99,11 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     serveGrpc({
       ...{ addresses: [], port: grpc.port, authority: secrets.ca, inventory, log, record, now: Date.now },
       ownerPublicKey: secrets.ownerPublicKeyPem,
+      armedMs: config.armedMs,
+      imageUrlFor: (arch, localIp) => {
+        const image = assets.find({ arch });
+        return image && `http://${localIp}:${http.port}${imageFolder(image.id)}`;
+      },
     });
   await together([
     () => listenAdmin(admin, { path: adminSocketPath(dataDir), group: config.adminGroup }),

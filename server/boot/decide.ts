@@ -34,5 +34,7 @@ export function decideBoot(machine: Machine | undefined, strangers: Strangers): 
   if (machine.lifecycle === "installed" || machine.lifecycle === "ready") {
     return { kind: "disk", reason: "its OS is on its disk" };
   }
+  // What a person ordered goes before what is on the disk.
+  if (machine.installation !== undefined) return { kind: "os", reason: "it is to be installed anew" };
   return { kind: "os", reason: "it is approved and not installed yet" };
 }

@@ -33,4 +33,6 @@ export const imagePath = (imageId: string, part: ImagePart): string => imageFile
  * then for what the manifest lists: the UKI, systemd-boot (`loader`), and GRUB's two parts where a machine has a BIOS.
  */
 export type ImageFile = ImagePart | "manifest.json" | "manifest.sig" | "loader" | "grub-core" | "grub-boot";
-export const imageFilePath = (imageId: string, file: ImageFile): string => `/image/${imageId}/${file}`;
+/** What an installer is told: all files of the image lie below it. */
+export const imageFolder = (imageId: string): string => `/image/${imageId}/`;
+export const imageFilePath = (imageId: string, file: ImageFile): string => `${imageFolder(imageId)}${file}`;

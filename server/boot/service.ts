@@ -7,6 +7,7 @@ import type { Inventory } from "../../inventory/port.ts";
 import { renderScript, type Script } from "../../ipxe/script.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import { type BootDecision, decideBoot, type Strangers } from "./decide.ts";
+import { findUnheard, isSentToOwnDisk, MOST_UNHEARD } from "./disk-boots.ts";
 import { ENTRY_PATH, SCRIPT_PATH } from "./paths.ts";
 import type { Log, RecordEvent } from "./ports.ts";
 import { type BootImage, IMAGE_ARCH, type ScriptRequest, scriptFor } from "./script-for.ts";
@@ -38,6 +39,12 @@ export type TicketAnswer = { kind: "ticket"; body: string; mac: Mac } | { kind: 
 /** Loader fetches count towards a loop for this long (pxe.md 2.9). */
 const LOOP_WINDOW_MS = 120_000;
 
+/**
+ * Firmware that goes on from PXE to HTTP Boot asks twice in one power-on (OVMF tries all its network entries before the disk):
+ * its second question is no second boot.
+ */
+const SAME_BOOT_MS = 120_000;
+
 const LOOP_REMEDY = "Switch off other network boot servers on this wire; slipway events names them.";
 
 export class BootService {
@@ -45,6 +52,8 @@ export class BootService {
   /** Source address → attempt, so that image fetches find their timeline. */
   readonly #attempts = new Map<string, { mac: Mac; attemptId: string }>();
   readonly #loaderFetches = new Map<Mac, number[]>();
+  /** When a machine was last counted as sent to its disk. */
+  readonly #diskBootAt = new Map<string, number>();
   readonly #limit = new SourceLimit();
 
   constructor(deps: BootServiceDeps) {
@@ -92,6 +101,7 @@ export class BootService {
     const script = scriptFor(request, machine, decision, image, this.#base(peer.localIp), id);
     await this.#saveAttempt(id, machine, request, peer, script);
     this.#recordScript(id, machine, request, decision, script);
+    if (isSentToOwnDisk(machine, decision)) await this.#countDiskBoot(machine, id);
     return renderScript(script);
   }
 
@@ -120,6 +130,7 @@ export class BootService {
     const decision = decideBoot(machine, this.#deps.strangersAt(peer.localIp));
     if (decision.kind === "os") return "serve";
     this.#deps.record({ kind: "to-disk", mac, detail: { reason: decision.reason } });
+    if (isSentToOwnDisk(machine, decision) && !this.#isSameBoot(machine)) await this.#countDiskBoot(machine);
     return decision.kind;
   }
 
@@ -187,6 +198,27 @@ export class BootService {
     this.#attempts.delete(peer.remoteIp);
     this.#attempts.set(peer.remoteIp, { mac, attemptId: id });
     if (this.#attempts.size > 10_000) this.#attempts.delete(this.#attempts.keys().next().value!);
+  }
+
+  #isSameBoot(machine: Machine): boolean {
+    return Date.now() - (this.#diskBootAt.get(machine.id) ?? 0) < SAME_BOOT_MS;
+  }
+
+  /** On disk, so that a restart of the appliance does not begin anew. */
+  async #countDiskBoot(machine: Machine, attemptId?: string): Promise<void> {
+    const { inventory, record, log } = this.#deps;
+    const diskBoots = (machine.diskBoots ?? 0) + 1;
+    this.#diskBootAt.set(machine.id, Date.now());
+    if (this.#diskBootAt.size > 10_000) this.#diskBootAt.delete(this.#diskBootAt.keys().next().value!);
+    await inventory.changeMachines([], [{ id: machine.id, diskBoots }], "slipway");
+    const unheard = findUnheard(machine, diskBoots);
+    if (unheard === undefined) return;
+    const { reason, remedy } = unheard;
+    await inventory.moveActivity(machine.id, "failed", `${reason}: ${remedy}`);
+    if (diskBoots !== MOST_UNHEARD) return;
+    const mac = machine.macs[0]!;
+    record({ kind: "disk-unheard", mac, ...(attemptId && { attemptId }), detail: { count: diskBoots, remedy } });
+    log.warn(`${machine.name ?? mac}: ${reason}.`, { mac });
   }
 
   #recordScript(id: string, machine: Machine, request: ScriptRequest, decision: BootDecision, script: Script): void {

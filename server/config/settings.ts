@@ -100,6 +100,13 @@ export const SETTINGS = {
     example: "443",
     doc: "TCP port for the machines' agents (mTLS).",
   }),
+  armedMs: setting({
+    key: "armedTime",
+    parse: durationMs("10m", "52w"),
+    otherwise: "24h",
+    example: "72h",
+    doc: "How long an approved machine may be given its config, from the moment its agent is first heard with an install ordered. Afterwards `slipway install MAC` opens the window anew.",
+  }),
   "tftp.portRange": setting({
     parse: tftpPorts,
     otherwise: "49152-65535",

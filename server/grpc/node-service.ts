@@ -3,15 +3,13 @@
 // HTTP/2's flow control. Edge: reads and writes the inventory. server.ts registers it.
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import type { Mac } from "../../inventory/address.ts";
-import type { Machine } from "../../inventory/machine.ts";
+import { type Ipv4, parseIpv4 } from "../../inventory/address.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import { type NodeOrder, NodeReport, NodeService } from "../contract/generated/agent.ts";
-import { parseCertificate } from "../contract/pki/certificate.ts";
-import { keyFingerprint as fingerprintOf } from "../contract/pki/key.ts";
-import { decideRenewal } from "./enrolment.ts";
+import { type Caller, identifyCaller } from "./caller-service.ts";
+import type { ClusterDesk } from "./cluster-port.ts";
 import { ReportWriter } from "./report-service.ts";
 import type { Session, Sessions } from "./session.ts";
 import { faultOf } from "./status.ts";
@@ -23,19 +21,25 @@ export type NodeDeps = {
   /** Milliseconds since 1970. */
   now: () => number;
   sessions: Sessions;
+  /** undefined: there are no clusters, and no machine is given a config. */
+  desk?: ClusterDesk | undefined;
+  /** `http://ip:port/image/<id>/` of the image to install on `amd64`, `arm64` …, as a machine at this address of ours reaches it. */
+  imageUrlFor: (arch: string, localIp: Ipv4) => string | undefined;
+  /** How long a config is given out, from the first contact with an install's order. */
+  armedMs: number;
 };
 
 /** Bytes that are no report. */
 const MALFORMED = Symbol("a report that cannot be decoded");
 export type ReadReport = NodeReport | typeof MALFORMED;
 type Call = ServerDuplexStream<ReadReport, NodeOrder>;
-export type Caller = { machine: Machine; mac: Mac; keyFingerprint: string; validTo: number };
 
 /**
  * The Node service with a decoder that does not throw: grpc-js would end the call behind our back (closeAfterFault), and
  * tell the machine INTERNAL for what is the machine's own mistake.
  */
 export const TOLERANT_NODE_SERVICE = {
+  fetchConfig: NodeService.fetchConfig,
   report: {
     ...NodeService.report,
     requestDeserialize: (bytes: Buffer): ReadReport => {
@@ -66,21 +70,6 @@ export async function serveReport(deps: NodeDeps, call: Call): Promise<void> {
   }
 }
 
-/** @throws NOT_ENROLLED unless the connection's certificate is this appliance's, in time, not revoked and its machine's own. */
-async function identifyCaller({ inventory, now }: NodeDeps, call: Call): Promise<Caller> {
-  // grpc-js leaves out certificates that did not verify against the appliance's CA.
-  const raw = call.getAuthContext().sslPeerCertificate?.raw;
-  if (raw === undefined) throw new SlipwayError("NOT_ENROLLED", "a valid client certificate is needed here");
-  const certificate = parseCertificate(raw);
-  const keyFingerprint = fingerprintOf(certificate.publicKey);
-  const machine = await inventory.findMachineById(certificate.subject.commonName ?? "");
-  const decision = decideRenewal(machine, keyFingerprint, await inventory.isKeyRevoked(keyFingerprint));
-  if (decision.kind === "refuse") throw new SlipwayError("NOT_ENROLLED", decision.reason);
-  const validTo = certificate.notAfter.getTime();
-  if (now() > validTo) throw new SlipwayError("NOT_ENROLLED", "the client certificate ran out");
-  return { machine: machine!, mac: machine!.macs[0]!, keyFingerprint, validTo };
-}
-
 /**
  * grpc-js 1.14 ends a call by itself when a message is too long or cannot be unpacked. An order of ours that is on its way at
  * that moment then fails with "write after end", the trailers are never sent, and the HTTP/2 stream stays open until the
@@ -94,11 +83,13 @@ function closeAfterFault(call: Call): void {
 
 async function serveCaller(deps: NodeDeps, call: Call, caller: Caller): Promise<void> {
   const { sessions, record, log, now } = deps;
-  const writer = new ReportWriter(deps, caller, (order) => call.write(order));
+  const localIp = parseIpv4(call.getHost().replace(/:\d+$/, ""));
+  const writer = new ReportWriter(deps, caller, localIp, (order) => call.write(order));
   const ended = new AbortController();
   const session: Session = {
     machineId: caller.machine.id,
     keyFingerprint: caller.keyFingerprint,
+    live: writer.live,
     refresh: () => void writer.sendState().catch((error) => log.error(`A machine's state was not sent: ${error}`)),
     end: (reason) => ended.abort(new SlipwayError("NOT_RUNNING", reason)),
   };
@@ -115,6 +106,7 @@ async function serveCaller(deps: NodeDeps, call: Call, caller: Caller): Promise<
   } finally {
     writer.close();
     if (sessions.remove(session)) {
+      deps.desk?.noteGone(caller.machine.id);
       record({ kind: "agent-lost", mac: caller.mac });
       log.info(`${caller.machine.name ?? caller.mac} is out of touch.`, { mac: caller.mac });
     }

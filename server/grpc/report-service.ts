@@ -1,6 +1,9 @@
 // What each kind of report does to the inventory, and what the machine is told back. Edge: reads and writes the inventory.
 // One writer per stream; node-service.ts feeds it.
+import { randomUUID } from "node:crypto";
+import type { Ipv4 } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
+import type { LiveMachine } from "../boot/live-machine.ts";
 import type {
   Facts,
   InstallChoice,
@@ -11,11 +14,15 @@ import type {
   Progress,
 } from "../contract/generated/agent.ts";
 import { TokenBucket } from "../contract/token-bucket.ts";
+import { enterActivity } from "./activity-service.ts";
+import type { Caller } from "./caller-service.ts";
 import { adoptMacs, saveFacts } from "./facts-service.ts";
+import { InstallReports } from "./install-report-service.ts";
 import { LINE_RATE, takeLines } from "./kernel-lines.ts";
-import { cleanText, formatTime } from "./node-facts.ts";
-import type { Caller, NodeDeps } from "./node-service.ts";
-import { nodeStateOf, waitReason } from "./node-state.ts";
+import { cleanText } from "./node-facts.ts";
+import { NodeReports } from "./node-report-service.ts";
+import type { NodeDeps } from "./node-service.ts";
+import { NO_CLUSTER, type NodeView, needsInstall, nodeStateOf, waitReason } from "./node-state.ts";
 
 /** Progress is for people: a machine that reports more steps than this is broken. */
 const PROGRESS_RATE = { burst: 50, perSecond: 1 };
@@ -31,21 +38,35 @@ type Writers = { [K in Kind]: (value: ReportOf<K>["value"]) => Promise<void> | v
 export class ReportWriter {
   readonly #deps: NodeDeps;
   readonly #caller: Caller;
+  readonly #localIp: Ipv4 | undefined;
   readonly #send: (order: NodeOrder) => boolean;
+  readonly #installs: InstallReports;
+  readonly #nodes: NodeReports;
+  /** What the machine says of itself now. */
+  readonly live: LiveMachine = { bootSource: "", installId: "" };
   readonly #lines: TokenBucket;
   readonly #progress: TokenBucket;
   readonly #facts: TokenBucket;
   #dropped = 0;
   #droppedToldAt: number;
   #told: string | undefined;
+  /** States go out one after the other: two that are made at once would order two installs. */
+  #turn: Promise<void> = Promise.resolve();
   #isFull = false;
   #isStale = false;
   #isClosed = false;
 
-  /** @param send writes an order; false means that the machine does not read fast enough. */
-  constructor(deps: NodeDeps, caller: Caller, send: (order: NodeOrder) => boolean) {
+  /**
+   * @param localIp our address as the machine reaches it; undefined where it does not say.
+   * @param send writes an order; false means that the machine does not read fast enough.
+   */
+  constructor(deps: NodeDeps, caller: Caller, localIp: Ipv4 | undefined, send: (order: NodeOrder) => boolean) {
     this.#deps = deps;
     this.#caller = caller;
+    this.#localIp = localIp;
+    const stream = { deps, caller, live: this.live };
+    this.#installs = new InstallReports(stream);
+    this.#nodes = new NodeReports(stream);
     this.#send = send;
     this.#lines = new TokenBucket(LINE_RATE, deps.now());
     this.#progress = new TokenBucket(PROGRESS_RATE, deps.now());
@@ -61,12 +82,19 @@ export class ReportWriter {
   }
 
   /** Tells the machine how it is seen, unless that is what it was told last; keeps its activity in step. */
-  async sendState(): Promise<void> {
+  sendState(): Promise<void> {
+    const sent = this.#turn.then(() => this.#sendState());
+    this.#turn = sent.catch(() => {});
+    return sent;
+  }
+
+  async #sendState(): Promise<void> {
     const { inventory } = this.#deps;
-    const machine = await inventory.findMachineById(this.#caller.machine.id);
-    if (machine === undefined || this.#isClosed) return;
-    await adoptMacs(this.#deps, machine);
-    const state = nodeStateOf(machine);
+    const found = await inventory.findMachineById(this.#caller.machine.id);
+    if (found === undefined || this.#isClosed) return;
+    await adoptMacs(this.#deps, found);
+    const machine = await this.#orderInstall(found);
+    const state = nodeStateOf(machine, this.#view(machine));
     const words = JSON.stringify(state);
     if (words === this.#told) return;
     if (this.#isFull) {
@@ -76,6 +104,29 @@ export class ReportWriter {
     this.#told = words;
     this.#order({ order: { $case: "state", value: state } });
     await this.#moveActivity(machine, state);
+  }
+
+  #view(machine: Machine): NodeView {
+    const { desk, imageUrlFor, armedMs, now } = this.#deps;
+    const isApproved = machine.lifecycle === "approved";
+    const wait = desk === undefined ? NO_CLUSTER : isApproved ? desk.waitOf(machine) : undefined;
+    const imageUrl =
+      isApproved && this.#localIp !== undefined ? imageUrlFor(machine.arch ?? "", this.#localIp) : undefined;
+    return { live: this.live, wait, imageUrl, orders: desk?.ordersOf(machine), armedMs, now: now() };
+  }
+
+  /** Orders the install of a machine that lacks nothing, and begins the window of an order that it hears of for the first time. */
+  async #orderInstall(machine: Machine): Promise<Machine> {
+    const { inventory, now } = this.#deps;
+    const view = this.#view(machine);
+    const { install } = machine;
+    const isFirst = install !== undefined && install.firstContactAt === undefined && machine.lifecycle === "approved";
+    if (!isFirst && !needsInstall(machine, view)) return machine;
+    const order = install ?? { order: randomUUID(), mayWipe: false, orderedAt: now() };
+    const change = { id: machine.id, install: { ...order, firstContactAt: now() } };
+    const [changed] = await inventory.changeMachines([], [change], "slipway");
+    if (install === undefined) this.#deps.record({ kind: "install-ordered", mac: this.#caller.mac });
+    return changed ?? machine;
   }
 
   /** The machine reads again: what changed meanwhile is told now, once. */
@@ -92,22 +143,21 @@ export class ReportWriter {
   }
 
   readonly #writers: Writers = {
-    hello: async ({ facts, contact }) => {
-      const was = contact?.clockWasUnixMs;
-      if (was !== undefined) {
-        this.#deps.record({ kind: "clock-set", mac: this.#caller.mac, detail: { was: formatTime(was) } });
-      }
-      if (facts !== undefined) await this.#saveFacts(facts);
+    hello: async (hello) => {
+      await this.#nodes.hello(hello);
+      if (hello.facts !== undefined) await this.#saveFacts(hello.facts);
+      // What it installs, and whether it does, depends on where it came from.
+      await this.sendState();
     },
     facts: (facts) => this.#saveFacts(facts),
     progress: (progress) => this.#recordProgress(progress),
     log: (batch) => this.#appendLines(batch),
     installChoice: ({ choice }) => this.#saveInstallChoice(choice),
-    installStep: () => {},
-    installDone: () => {},
-    orderFailed: () => {},
-    verbTaken: () => {},
-    nodeStatus: () => {},
+    installStep: (step) => this.#installs.step(step),
+    installDone: (done) => this.#installs.done(done),
+    orderFailed: (failed) => this.#installs.failed(failed),
+    verbTaken: (taken) => this.#installs.taken(taken),
+    nodeStatus: (status) => this.#nodes.status(status),
   };
 
   #order(order: NodeOrder): void {
@@ -120,15 +170,15 @@ export class ReportWriter {
 
   async #moveActivity(machine: Machine, state: NodeState): Promise<void> {
     const { inventory, record } = this.#deps;
+    // What it waits for comes after the reset, when it has booted again.
+    if (machine.activity === "resetting") return;
     if (state.waits === "") {
       if (machine.activity === "waiting") await inventory.moveActivity(machine.id, "running");
       return;
     }
     const reason = waitReason(state);
     if (machine.activity === "waiting" && machine.activityReason === reason) return;
-    // A machine whose agent reconnected after a power cut of the appliance may still stand on "loading".
-    if (machine.activity !== "running") await inventory.moveActivity(machine.id, "running");
-    await inventory.moveActivity(machine.id, "waiting", reason);
+    await enterActivity(inventory, machine, "waiting", reason);
     record({ kind: "waiting", mac: this.#caller.mac, detail: { reason } });
   }
 

@@ -10,12 +10,19 @@ import {
 } from "@grpc/grpc-js";
 import type { Ipv4 } from "../../inventory/address.ts";
 import type { Inventory } from "../../inventory/port.ts";
+import type { LiveMachine } from "../boot/live-machine.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
-import { EnrolmentService, type NodeOrder } from "../contract/generated/agent.ts";
+import {
+  EnrolmentService,
+  type FetchConfigRequest,
+  type FetchConfigResponse,
+  type NodeOrder,
+} from "../contract/generated/agent.ts";
 import type { Authority, ServerCertificate } from "./authority.ts";
+import { ConfigRules } from "./config-service.ts";
 import { EnrolmentRules } from "./enrolment-service.ts";
-import { type ReadReport, serveReport, TOLERANT_NODE_SERVICE } from "./node-service.ts";
+import { type NodeDeps, type ReadReport, serveReport, TOLERANT_NODE_SERVICE } from "./node-service.ts";
 import { Sessions } from "./session.ts";
 import { faultOf } from "./status.ts";
 import { NodeCredentials } from "./tls-socket.ts";
@@ -33,7 +40,7 @@ export type GrpcOptions = {
   record: RecordEvent;
   /** Milliseconds since 1970. */
   now: () => number;
-};
+} & Pick<NodeDeps, "desk" | "imageUrlFor" | "armedMs">;
 
 export type GrpcServer = {
   port: number;
@@ -41,6 +48,8 @@ export type GrpcServer = {
   setAddresses(addresses: readonly Ipv4[]): Promise<void>;
   /** Machines that are in touch now. */
   sessionCount(): number;
+  /** What a machine says of itself now; undefined while it is not in touch. */
+  liveOf(machineId: string): LiveMachine | undefined;
   /** Tells the machines, gives calls a second, and closes. */
   close(): Promise<void>;
 };
@@ -68,6 +77,9 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   addServices(server, options, sessions);
   const listener = new Listener(server, options);
   await listener.setAddresses(options.addresses);
+  const unwatchOrders = options.desk?.watchOrders((machineIds) => {
+    for (const id of machineIds) sessions.refresh(id);
+  });
   const unwatch = options.inventory.watchMachines((machines, deletedIds) => {
     for (const { id, lifecycle } of machines) {
       if (lifecycle === "retired") sessions.endMachine(id, "the machine is retired");
@@ -81,8 +93,10 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
     },
     setAddresses: (addresses) => listener.setAddresses(addresses),
     sessionCount: () => sessions.size,
+    liveOf: (machineId) => sessions.find(machineId)?.live,
     close: async () => {
       unwatch();
+      unwatchOrders?.();
       listener.close();
       sessions.endAll("the appliance stops; it will be back");
       await shutDown(server);
@@ -91,7 +105,9 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
 }
 
 function addServices(server: Server, options: GrpcOptions, sessions: Sessions): void {
-  const { inventory, log, record, now, authority, ownerPublicKey } = options;
+  const { inventory, log, record, now, authority, ownerPublicKey, desk, imageUrlFor, armedMs } = options;
+  const nodes: NodeDeps = { inventory, log, record, now, sessions, desk, imageUrlFor, armedMs };
+  const configs = new ConfigRules(nodes);
   const dropSessions = (key: string, reason: string) => sessions.endKey(key, reason);
   const rules = new EnrolmentRules({ inventory, log, record, now, authority, ownerPublicKey, dropSessions });
   server.addService(EnrolmentService, {
@@ -100,15 +116,19 @@ function addServices(server: Server, options: GrpcOptions, sessions: Sessions): 
     renew: unary(log, (request) => rules.renew(request)),
   });
   server.addService(TOLERANT_NODE_SERVICE, {
-    report: (call: ServerDuplexStream<ReadReport, NodeOrder>) =>
-      void serveReport({ inventory, log, record, now, sessions }, call),
+    report: (call: ServerDuplexStream<ReadReport, NodeOrder>) => void serveReport(nodes, call),
+    fetchConfig: unary(
+      log,
+      (request: FetchConfigRequest, call: ServerUnaryCall<FetchConfigRequest, FetchConfigResponse>) =>
+        configs.fetch(request, call),
+    ),
   });
 }
 
 /** The one place where a fault becomes a status. */
-function unary<Q, A>(log: Log, answer: (request: Q) => Promise<A>) {
+function unary<Q, A>(log: Log, answer: (request: Q, call: ServerUnaryCall<Q, A>) => Promise<A>) {
   return (call: ServerUnaryCall<Q, A>, done: sendUnaryData<A>) => {
-    answer(call.request).then(
+    answer(call.request, call).then(
       (value) => done(null, value),
       (error: unknown) => {
         if (!(error instanceof SlipwayError)) log.error(`A machine's request failed: ${String(error)}`, { error });

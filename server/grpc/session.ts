@@ -1,10 +1,14 @@
 // The streams that are open now, one per machine, found by machine and by key. Pure bookkeeping: node-service.ts opens and
 // closes them.
 
+import type { LiveMachine } from "../boot/live-machine.ts";
+
 export type Session = {
   machineId: string;
   /** SHA-256 of the key behind the client certificate, hex. */
   keyFingerprint: string;
+  /** What it says of itself now. */
+  live: LiveMachine;
   /** Tells the machine how it is seen now. */
   refresh(): void;
   /** Ends the stream; the reason goes to the machine. */
@@ -26,6 +30,11 @@ export class Sessions {
   remove(session: Session): boolean {
     if (this.#byMachine.get(session.machineId) !== session) return false;
     return this.#byMachine.delete(session.machineId);
+  }
+
+  /** undefined: the machine is not in touch. */
+  find(machineId: string): Session | undefined {
+    return this.#byMachine.get(machineId);
   }
 
   refresh(machineId: string): void {

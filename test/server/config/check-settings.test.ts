@@ -28,6 +28,7 @@ const DEFAULTS = {
   http: { port: 8080 },
   grpc: { port: 8443 },
   tftp: { portRange: { kind: "range", first: 49_152, last: 65_535 } },
+  armedMs: 86_400_000,
   cache: { bytes: 512 * 2 ** 20 },
   interfaces: [],
 };
@@ -56,6 +57,7 @@ log: { level: info, format: pretty }
 http: { port: 8080 }
 grpc: { port: 8443 }
 tftp: { portRange: 49152-65535 }
+armedTime: 24h
 cache: { bytes: 512MiB }
 interfaces:
   eth1:
@@ -153,8 +155,8 @@ const ROWS: { name: string; text: string; want: string[]; interfaceNames?: strin
     name: "keys that JavaScript objects have by birth",
     text: "__proto__: { x: 1 }\nconstructor: 1\nlog: { toString: 1 }\n",
     want: [
-      "slipway.yaml:1:1: __proto__: no such setting; known here: dataDir, identity, adminGroup, retention, log, http, grpc, tftp, cache, interfaces",
-      "slipway.yaml:2:1: constructor: no such setting; known here: dataDir, identity, adminGroup, retention, log, http, grpc, tftp, cache, interfaces",
+      "slipway.yaml:1:1: __proto__: no such setting; known here: dataDir, identity, adminGroup, retention, log, http, grpc, armedTime, tftp, cache, interfaces",
+      "slipway.yaml:2:1: constructor: no such setting; known here: dataDir, identity, adminGroup, retention, log, http, grpc, armedTime, tftp, cache, interfaces",
       "slipway.yaml:3:8: log.toString: no such setting; known here: level, format",
     ],
   },

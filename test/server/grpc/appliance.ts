@@ -9,6 +9,7 @@ import type { Inventory } from "../../../inventory/port.ts";
 import { openInventory } from "../../../inventory/store.ts";
 import type { Ticket } from "../../../inventory/ticket.ts";
 import type { Authority } from "../../../server/grpc/authority.ts";
+import type { ClusterDesk } from "../../../server/grpc/cluster-port.ts";
 import { type GrpcServer, serveGrpc } from "../../../server/grpc/server.ts";
 import { authorityOf, SECRETS } from "../../../server/secrets/secrets.ts";
 import { silent } from "../../inventory/quiet-log.ts";
@@ -47,7 +48,10 @@ export type Appliance = {
 };
 
 /** Starts one. */
-export async function startAppliance(authority: Authority = testAuthority()): Promise<Appliance> {
+export async function startAppliance(
+  authority: Authority = testAuthority(),
+  options: { desk?: ClusterDesk } = {},
+): Promise<Appliance> {
   const dataDir = mkdtempSync(join(tmpdir(), "slipway-grpc-"));
   const retention = { eventsMs: 90 * DAY_MS, logBytes: 8 * 1024 * 1024 };
   const inventory = await openInventory({ dataDir, retention, log: silent });
@@ -75,6 +79,9 @@ export async function startAppliance(authority: Authority = testAuthority()): Pr
       log,
       record,
       now: () => time.now(),
+      imageUrlFor: (arch, localIp) => (arch === "amd64" ? `http://${localIp}:8080/image/0123456789abcdef/` : undefined),
+      armedMs: DAY_MS,
+      desk: options.desk,
     });
   let server = await serve(0);
   const address = `127.0.0.1:${server.port}`;

@@ -5,7 +5,7 @@ import { SlipwayError } from "../../../server/contract/errors.ts";
 import { TokenBucket } from "../../../server/contract/token-bucket.ts";
 import { LINE_RATE, takeLines } from "../../../server/grpc/kernel-lines.ts";
 import { changeOf, cleanText, formatTime, macsOf, meaningfulText } from "../../../server/grpc/node-facts.ts";
-import { nodeStateOf, waitReason } from "../../../server/grpc/node-state.ts";
+import { type NodeView, needsInstall, nodeStateOf, waitReason } from "../../../server/grpc/node-state.ts";
 import { Sessions } from "../../../server/grpc/session.ts";
 import { faultOf } from "../../../server/grpc/status.ts";
 import { factsOf } from "../../node-agent/machine.ts";
@@ -16,22 +16,116 @@ const MACHINE: Machine = {
   ...{ createdAt: "2026-11-24T12:00:00Z", seenAt: "2026-11-24T12:00:00Z" },
 };
 
+const NOW = Date.parse("2026-11-24T13:00:00Z");
+const HOUR_MS = 3_600_000;
+const VIEW: NodeView = {
+  ...{ live: { bootSource: "network", installId: "" }, wait: undefined, orders: undefined },
+  ...{ imageUrl: "http://192.0.2.1:8080/image/1/", armedMs: 24 * HOUR_MS, now: NOW },
+};
+const INSTALL = { order: "order-1", mayWipe: false, orderedAt: NOW, firstContactAt: NOW };
+const INSTALLATION = { installId: "install-1", number: 1, disk: "/dev/vda", at: NOW };
+
 describe("nodeStateOf", () => {
-  const rows: [string, Partial<Machine>, string, string, boolean][] = [
+  const NO_CLUSTER = { waits: "there is no cluster yet", next: "slipway cluster create NAME" };
+  const APPROVED = { lifecycle: "approved", role: "worker" } as const;
+  const rows: [string, Partial<Machine>, string, string, boolean, Partial<NodeView>?][] = [
     ["an unknown machine waits", {}, "nobody approved it yet", `slipway approve ${MAC}`, false],
     [
       ...(["an approved one waits for a role", { lifecycle: "approved" }, "it has no role yet"] as const),
       ...([`slipway set ${MAC} --role controlplane|worker`, false] as const),
     ],
-    ["an approved one with a role goes on", { lifecycle: "approved", role: "worker" }, "", "", true],
-    ["an installed one needs no disk", { lifecycle: "installed", role: "worker" }, "", "", false],
-    ["a ready one needs nothing", { lifecycle: "ready" }, "", "", false],
+    ["an approved one with a role goes on", APPROVED, "", "", true],
+    [
+      ...(["without a cluster it waits for one", APPROVED, NO_CLUSTER.waits, NO_CLUSTER.next, true] as const),
+      { wait: NO_CLUSTER },
+    ],
+    [
+      ...(["without an image it waits for one", { ...APPROVED, arch: "arm64" }] as const),
+      ...(["there is no OS image for arm64 on the appliance", "npm run assets", true] as const),
+      { imageUrl: undefined },
+    ],
+    [
+      ...(["a container needs no image", APPROVED, "", "", true] as const),
+      { imageUrl: undefined, live: { bootSource: "container", installId: "" } },
+    ],
+    [
+      ...([
+        "an install that was not begun in its time is over",
+        { ...APPROVED, install: INSTALL, name: "w1" },
+      ] as const),
+      ...(["the time in which it may install is over", "slipway install w1", true] as const),
+      { now: NOW + 24 * HOUR_MS },
+    ],
+    [
+      "one that is to be installed anew, and runs from its disk, waits for the network",
+      { ...APPROVED, install: INSTALL, installation: INSTALLATION },
+      "it is to be installed anew, and runs from its disk",
+      "boot it from the network",
+      true,
+      { live: { bootSource: "disk", installId: "install-1" } },
+    ],
+    [
+      ...(["one whose new install is on its disk goes on", APPROVED, "", "", true] as const),
+      { live: { bootSource: "disk", installId: "install-2" } },
+    ],
+    [
+      "an installed one from the network is sent back to its disk",
+      { lifecycle: "ready", boot: "os", name: "w1" },
+      "it is installed, and was booted from the network",
+      "slipway set w1 --unset boot, then slipway reboot w1",
+      false,
+    ],
+    [
+      ...(["an installed one needs no disk", { lifecycle: "installed", role: "worker" }, "", "", false] as const),
+      { live: { bootSource: "disk", installId: "install-1" } },
+    ],
+    [
+      ...(["a ready one needs nothing", { lifecycle: "ready" }, "", "", false] as const),
+      { live: { bootSource: "disk", installId: "install-1" } },
+    ],
   ];
-  for (const [name, over, waits, next, reportInstallDisk] of rows) {
-    test(name, () => expect(nodeStateOf({ ...MACHINE, ...over })).toMatchObject({ waits, next, reportInstallDisk }));
+  for (const [name, over, waits, next, reportInstallDisk, view] of rows) {
+    test(name, () =>
+      expect(nodeStateOf({ ...MACHINE, ...over }, { ...VIEW, ...view })).toMatchObject({
+        waits,
+        next,
+        reportInstallDisk,
+      }),
+    );
+  }
+  const ordered = { ...MACHINE, ...APPROVED, install: INSTALL };
+  const ORDERS: [string, Machine, Partial<NodeView>, object | undefined][] = [
+    ["a netbooted machine, with the image", ordered, {}, { order: "order-1", imageUrl: VIEW.imageUrl, mayWipe: false }],
+    [
+      ...(["a container, without one", ordered, { live: { bootSource: "container", installId: "" } }] as const),
+      { order: "order-1", imageUrl: "", mayWipe: false },
+    ],
+    ["nobody who has not said hello", ordered, { live: { bootSource: "", installId: "" } }, undefined],
+    ["nobody who waits for something", ordered, { wait: NO_CLUSTER }, undefined],
+    ["nobody whose approval was taken back", { ...ordered, lifecycle: "discovered" }, {}, undefined],
+  ];
+  for (const [name, machine, view, want] of ORDERS) {
+    test(`names the install to ${name}`, () =>
+      expect(nodeStateOf(machine, { ...VIEW, ...view }).install).toEqual(want));
+  }
+  test("names a verb until it is taken", () => {
+    const verb = { id: "v1", verb: "reset", at: NOW } as const;
+    expect(nodeStateOf({ ...MACHINE, verb }, VIEW).verb).toEqual({ id: "v1", verb: "reset" });
+    expect(nodeStateOf(MACHINE, VIEW)).not.toHaveProperty("verb");
+  });
+  const NEEDS: [string, boolean, Machine, Partial<NodeView>?][] = [
+    ["an approved machine that lacks nothing", true, { ...MACHINE, ...APPROVED }],
+    ["one that has an order", false, ordered],
+    ["one without a role", false, { ...MACHINE, lifecycle: "approved" }],
+    ["one without a cluster", false, { ...MACHINE, ...APPROVED }, { wait: NO_CLUSTER }],
+    ["one that was not heard", false, { ...MACHINE, ...APPROVED }, { live: { bootSource: "", installId: "" } }],
+    ["an installed one", false, { ...MACHINE, ...APPROVED, lifecycle: "installed" }],
+  ];
+  for (const [name, want, machine, view] of NEEDS) {
+    test(`needsInstall of ${name} is ${want}`, () => expect(needsInstall(machine, { ...VIEW, ...view })).toBe(want));
   }
   test("waitReason is one sentence", () =>
-    expect(waitReason(nodeStateOf(MACHINE))).toBe(`nobody approved it yet: slipway approve ${MAC}`));
+    expect(waitReason(nodeStateOf(MACHINE, VIEW))).toBe(`nobody approved it yet: slipway approve ${MAC}`));
 });
 
 describe("changeOf", () => {
@@ -119,6 +213,7 @@ test("Sessions keeps one stream per machine, the newest", () => {
     const session = {
       machineId,
       keyFingerprint,
+      live: { bootSource: "", installId: "" },
       refresh: () => {},
       end: (reason: string) => void ends.push(`${name}: ${reason}`),
     };

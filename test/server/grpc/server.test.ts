@@ -153,7 +153,10 @@ test("the handshake shows the authority, and speaks TLS 1.3", async () => {
 test("serveGrpc names the port that another program holds, and the address that nobody has", async () => {
   const { authority, inventory, server } = appliance;
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  const options = { authority, inventory, log, record: () => {}, now: Date.now, ownerPublicKey: "", port: server.port };
+  const options = {
+    ...{ authority, inventory, log, record: () => {}, now: Date.now, ownerPublicKey: "", port: server.port },
+    ...{ imageUrlFor: () => undefined, armedMs: 1 },
+  };
   await expect(serveGrpc({ ...options, addresses: ["127.0.0.1"] })).rejects.toMatchObject({
     ...{ code: "PORT_IN_USE", message: `gRPC cannot listen on 127.0.0.1:${server.port}: another program holds it` },
   });

@@ -1,0 +1,150 @@
+// What a machine says of the orders that it was given: the steps of an install or a reset, that it is done, that it cannot go
+// on, that it has a verb in hand. Edge: reads and writes the inventory. report-service.ts feeds it, one report at a time.
+import type { PendingVerb } from "../../inventory/cluster.ts";
+import type { Machine } from "../../inventory/machine.ts";
+import type { MachineChange } from "../../inventory/port.ts";
+import { nameStep, type StepProgress } from "../boot/live-machine.ts";
+import type { InstallDone, InstallStep, OrderFailed, VerbTaken } from "../contract/generated/agent.ts";
+import { TokenBucket } from "../contract/token-bucket.ts";
+import { enterActivity } from "./activity-service.ts";
+import { cleanText } from "./node-facts.ts";
+import type { NodeStream } from "./stream.ts";
+
+/** An install has some twenty steps, a second one begins at once when the first was cut; a machine that says more is broken. */
+const STEP_RATE = { burst: 100, perSecond: 1 };
+const MOST_STEPS = 1000;
+
+/** What a machine becomes when it has a person's verb in hand. */
+const AFTER_TAKING = {
+  reboot: {},
+  shutdown: {},
+  // What is on the disk goes, and with it the approval: it needs a person again, unless a rule gives it.
+  reset: { lifecycle: "discovered", installation: null, install: null, diskBoots: 0 },
+} as const satisfies Record<PendingVerb["verb"], Partial<MachineChange>>;
+
+export class InstallReports {
+  readonly #stream: NodeStream;
+  readonly #steps: TokenBucket;
+  /** Step whose end was told last: `order number`. */
+  #endTold = "";
+  /** What was told last as the reason why an order cannot go on. */
+  #failureTold = "";
+
+  constructor(stream: NodeStream) {
+    this.#stream = stream;
+    this.#steps = new TokenBucket(STEP_RATE, stream.deps.now());
+  }
+
+  /** Bytes stay in memory; a step's begin is the machine's activity, its end an event. */
+  async step(report: InstallStep): Promise<void> {
+    const { deps, live, caller } = this.#stream;
+    const machine = await this.#machine();
+    if (machine === undefined) return;
+    const isInstall = machine.install?.order === report.order;
+    // A reset's order is gone from the record as soon as the machine has it in hand.
+    if (!isInstall && machine.activity !== "resetting") return;
+    const step = stepOf(report);
+    live.step = step;
+    if (isInstall && machine.install?.failure !== undefined) await this.#clearFailure(machine);
+    const words = nameStep(step);
+    if (machine.activity !== "failed" || isInstall) {
+      await enterActivity(deps.inventory, machine, isInstall ? "installing" : "resetting", words, "soon");
+    }
+    const end = `${report.order} ${step.number}`;
+    if (!report.done || this.#endTold === end || !this.#steps.take(deps.now())) return;
+    this.#endTold = end;
+    const { number, of, text, bytesDone: bytes, elapsedMs: ms } = step;
+    const detail = { number, of, text, ms, ...(bytes > 0 && { bytes }) };
+    deps.record({ kind: isInstall ? "install-step" : "reset-step", mac: caller.mac, detail });
+  }
+
+  /** Repeated by the machine until its state no longer names the order: only the first one changes something. */
+  async done({ order, installId, installNumber, disk }: InstallDone): Promise<void> {
+    const { deps, caller, live } = this.#stream;
+    const machine = await this.#machine();
+    const install = machine?.install;
+    if (machine === undefined || install === undefined || install.order !== order || machine.lifecycle !== "approved")
+      return;
+    // Nothing can be installed without a config, and the config was given to one key.
+    if (install.givenToKey !== caller.keyFingerprint || installId === "") {
+      const reason = "it says that it is installed, and was never given the config of that install";
+      return await this.#tellFailure(machine, order, reason, `slipway install ${machine.name ?? caller.mac}`);
+    }
+    const installation = {
+      installId: cleanText(installId),
+      number: installNumber,
+      disk: cleanText(disk),
+      at: deps.now(),
+    };
+    const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
+    await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
+    delete live.step;
+    await enterActivity(deps.inventory, machine, "running");
+    const seconds = Math.round((deps.now() - (install.firstContactAt ?? install.orderedAt)) / 1000);
+    const detail = { number: installNumber, seconds, ...(disk !== "" && { disk: installation.disk }) };
+    deps.record({ kind: "installed", mac: caller.mac, detail });
+    deps.log.info(`${machine.name ?? caller.mac} is installed${disk === "" ? "" : ` on ${installation.disk}`}.`);
+  }
+
+  async failed({ order, reason, remedy }: OrderFailed): Promise<void> {
+    const { deps } = this.#stream;
+    const machine = await this.#machine();
+    if (machine === undefined) return;
+    const why = { reason: cleanText(reason) || "no reason was given", remedy: cleanText(remedy) };
+    if (machine.install?.order === order) {
+      await deps.inventory.changeMachines(
+        [],
+        [{ id: machine.id, install: { ...machine.install, failure: why } }],
+        `machine ${this.#stream.caller.mac}`,
+      );
+    } else if (machine.activity !== "resetting") return;
+    await this.#tellFailure(machine, order, why.reason, why.remedy);
+  }
+
+  async taken({ id }: VerbTaken): Promise<void> {
+    const { deps, caller } = this.#stream;
+    const machine = await this.#machine();
+    const verb = machine?.verb;
+    if (machine === undefined || verb === undefined || verb.id !== id) return;
+    // Before the change: the state that goes out with it must find the machine resetting, not waiting for a person.
+    if (verb.verb === "reset") await enterActivity(deps.inventory, machine, "resetting", "it stops its services");
+    const change: MachineChange = { id: machine.id, verb: null, ...AFTER_TAKING[verb.verb] };
+    await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
+    deps.record({ kind: "verb-taken", mac: caller.mac, detail: { verb: verb.verb } });
+    deps.log.info(`${machine.name ?? caller.mac} does what was ordered: ${verb.verb}.`);
+  }
+
+  #machine(): Promise<Machine | undefined> {
+    return this.#stream.deps.inventory.findMachineById(this.#stream.caller.machine.id);
+  }
+
+  async #clearFailure(machine: Machine): Promise<void> {
+    const { failure: _, ...install } = machine.install!;
+    const change = { id: machine.id, install };
+    await this.#stream.deps.inventory.changeMachines([], [change], `machine ${this.#stream.caller.mac}`);
+    this.#failureTold = "";
+  }
+
+  /** The machine tries again every minute: the same reason is one event, and stays on the machine. */
+  async #tellFailure(machine: Machine, order: string, reason: string, remedy: string): Promise<void> {
+    const { deps, caller, live } = this.#stream;
+    delete live.step;
+    const words = remedy === "" ? reason : `${reason}: ${remedy}`;
+    await enterActivity(deps.inventory, machine, "failed", words);
+    const known = machine.install?.failure;
+    const isKnown = known?.reason === reason && known.remedy === remedy;
+    if (isKnown || this.#failureTold === `${order} ${words}`) return;
+    this.#failureTold = `${order} ${words}`;
+    deps.record({ kind: "order-failed", mac: caller.mac, detail: { reason, remedy } });
+    deps.log.warn(`${machine.name ?? caller.mac} cannot go on: ${words}.`);
+  }
+}
+
+function stepOf({ number, of, text, bytesDone, bytesTotal, elapsedMs }: InstallStep): StepProgress {
+  const cut = (n: number) => Math.min(n, MOST_STEPS);
+  const total = Number(bytesTotal);
+  return {
+    ...{ number: cut(number), of: cut(of), text: cleanText(text), elapsedMs },
+    ...{ bytesDone: Math.min(Number(bytesDone), total > 0 ? total : Number(bytesDone)), bytesTotal: total },
+  };
+}
