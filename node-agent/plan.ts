@@ -1,26 +1,25 @@
 // Which disk the OS would go to, and why, in words that a person can check against the machine. Pure: facts in, choice out.
-// main.ts reports it for an approved machine; the install itself will take the same answer.
+// The session reports it for an approved machine; install/choose-disk.ts takes the same answer where no config names a disk.
 import type { Disk } from "../server/contract/generated/agent.ts";
+import { type Firmware, leastDiskBytes } from "./install/layout.ts";
 
 /** `impossible` is an outcome: people see the reason beside the machine and on its screen. */
 export type InstallDisk = { kind: "disk"; path: string; reason: string } | { kind: "impossible"; reason: string };
 
-/** 8 GiB: two slots of 1.5 GiB, META, STATE, and room for the node's images. */
-export const LEAST_DISK_BYTES = 8 * 1024 ** 3;
-
 /** Why a disk is never taken. The first that fits is told. */
-const BARS: readonly { bars: (disk: Disk) => boolean; say: (disk: Disk) => string }[] = [
+const BARS: readonly { bars: (disk: Disk, leastBytes: number) => boolean; say: (disk: Disk) => string }[] = [
   { bars: (d) => d.bootMedium, say: () => "the running system came from it" },
   { bars: (d) => d.removable, say: () => "is removable" },
   { bars: (d) => d.readOnly, say: () => "is read-only" },
   { bars: (d) => d.sizeBytes === 0n, say: () => "has no medium" },
-  { bars: (d) => d.sizeBytes < BigInt(LEAST_DISK_BYTES), say: (d) => `is too small (${formatSize(d.sizeBytes)})` },
+  { bars: (d, least) => d.sizeBytes < BigInt(least), say: (d) => `is too small (${formatSize(d.sizeBytes)})` },
 ];
 
 /** What is preferred, most important first: smaller is better. Size and name only make the order stable. */
 const PREFERENCES: readonly ((disk: Disk) => number)[] = [
   (d) => (d.bus === "usb" ? 1 : 0),
-  (d) => (d.content === "empty" || d.content === "slipway" ? 0 : 1),
+  // One that holds a Slipway OS before an empty one: two disks with one each would leave it to the firmware which starts.
+  (d) => ({ slipway: 0, empty: 1 })[d.content] ?? 2,
   (d) => mediumOf(d).rank,
   (d) => Number(d.sizeBytes),
 ];
@@ -29,17 +28,27 @@ const PREFERENCES: readonly ((disk: Disk) => number)[] = [
  * Chooses the disk to install to.
  *
  * Never a removable, read-only or too small one, nor the one that the running system came from. Of the rest: USB only when
- * there is nothing else, without foreign data before with, NVMe before SSD before spinning, smaller before larger, then by
+ * there is nothing else, an own system's before empty, empty before foreign data, NVMe before SSD before spinning, smaller before larger, then by
  * name, so that the same machine always gives the same answer.
+ *
+ * @param firmware decides the least size; the larger need counts where it is not known.
  */
-export function chooseInstallDisk(facts: { disks: readonly Disk[] }): InstallDisk {
+export function chooseInstallDisk(facts: { disks: readonly Disk[] }, firmware: Firmware = "bios"): InstallDisk {
+  const leastBytes = leastDiskBytes(firmware);
   const barred = facts.disks.flatMap((disk) => {
-    const bar = BARS.find((b) => b.bars(disk));
+    const bar = BARS.find((b) => b.bars(disk, leastBytes));
     return bar === undefined ? [] : [{ disk, why: `${disk.name} ${bar.say(disk)}` }];
   });
   const rest = facts.disks.filter((disk) => !barred.some((b) => b.disk === disk)).sort(compareDisks);
   const chosen = rest[0];
-  if (chosen === undefined) return { kind: "impossible", reason: impossibleReason(barred.map((b) => b.why)) };
+  if (chosen === undefined)
+    return {
+      kind: "impossible",
+      reason: impossibleReason(
+        leastBytes,
+        barred.map((b) => b.why),
+      ),
+    };
   const left = [...rest.slice(1).map((d) => `${d.name} ${whyNot(chosen, d)}`), ...barred.map((b) => b.why)];
   const others = left.length === 0 ? "the only disk" : `not taken: ${left.join("; ")}`;
   return { kind: "disk", path: `/dev/${chosen.name}`, reason: `${describeDisk(chosen)}; ${others}` };
@@ -52,8 +61,8 @@ export function formatSize(bytes: bigint): string {
   return `${gigabytes.toFixed(gigabytes < 10 ? 1 : 0)} GB`;
 }
 
-function impossibleReason(why: readonly string[]): string {
-  const wanted = `a fixed, writable disk of ${formatSize(BigInt(LEAST_DISK_BYTES))} or more is needed`;
+function impossibleReason(leastBytes: number, why: readonly string[]): string {
+  const wanted = `a fixed, writable disk of ${formatSize(BigInt(leastBytes))} or more is needed`;
   return why.length === 0 ? `${wanted}; no disk was seen` : `${wanted}; seen: ${why.join("; ")}`;
 }
 
@@ -67,7 +76,7 @@ function compareDisks(a: Disk, b: Disk): number {
 
 const WHY_NOT = [
   () => "is on USB",
-  (d: Disk) => `holds data (${d.contentDetail || d.content})`,
+  (d: Disk) => (d.content === "empty" ? "is empty" : `holds data (${d.contentDetail || d.content})`),
   (d: Disk) => `is slower (${mediumOf(d).name})`,
   (d: Disk) => `is larger (${formatSize(d.sizeBytes)})`,
 ] as const;

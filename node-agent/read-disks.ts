@@ -1,8 +1,9 @@
-// The machine's disks, from /sys/block and the first bytes of each. Edge: reads the machine. observe.ts calls it.
+// The machine's disks, from /sys/block and the first and last bytes of each. Edge: reads the machine. observe.ts calls it.
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Disk } from "../server/contract/generated/agent.ts";
-import { CONTENT_BYTES, type DiskContent, readContent } from "./disk-content.ts";
+import { contentOf, type DiskContent } from "./install/classify-disk.ts";
+import { HEAD_BYTES, TAIL_BYTES } from "./install/disk-areas.ts";
 import { type Root, readNames, readNumber, readRealPath, readText } from "./read-sysfs.ts";
 
 /** Kernel names of things that are no disks: memory, loops, optical drives, floppies, eMMC's own boot areas. */
@@ -34,11 +35,12 @@ function readDisk(from: Root, name: string, mounted: ReadonlySet<string>, seen: 
   const first = (...paths: string[]) =>
     paths.map((path) => readText(from, `${at}/${path}`)).find((t) => t !== "") ?? "";
   const place = readRealPath(from, at);
-  const sizeBytes = BigInt(readNumber(from, `${at}/size`)) * 512n;
+  const sizeBytes = sizeBytesOf(from, name);
   const serial = first("serial", "device/serial");
   const wwid = first("wwid", "device/wwid");
+  const sectorBytes = readNumber(from, `${at}/queue/logical_block_size`);
   const key = [name, sizeBytes, serial, wwid].join(" ");
-  const { content, detail } = seen.get(key) ?? (sizeBytes === 0n ? NOTHING : readHead(from, name));
+  const { content, detail } = seen.get(key) ?? (sizeBytes === 0n ? NOTHING : readContent(from, name, sectorBytes));
   seen.set(key, { content, detail });
   return {
     name,
@@ -59,24 +61,34 @@ function readDisk(from: Root, name: string, mounted: ReadonlySet<string>, seen: 
     modalias: first("device/modalias"),
     uuid: first("uuid", "device/uuid"),
     busPath: place.replace(/^.*\/sys\/devices(?=\/)/, "").replace(/\/block\/[^/]*$/, ""),
-    sectorBytes: readNumber(from, `${at}/queue/logical_block_size`),
+    sectorBytes,
   };
 }
 
 const NOTHING: DiskContent = { content: "unknown", detail: "" };
 
 /** A disk that cannot be read (locked, failing) counts as one that holds something. */
-function readHead({ root }: Root, name: string): DiskContent {
+function readContent({ root }: Root, name: string, sectorBytes: number): DiskContent {
   let fd: number | undefined;
   try {
     fd = openSync(join(root, "dev", name), constants.O_RDONLY | constants.O_NONBLOCK);
-    const head = Buffer.alloc(CONTENT_BYTES);
-    return readContent(head.subarray(0, readSync(fd, head, 0, head.length, 0)));
+    const sizeBytes = Number(sizeBytesOf({ root }, name));
+    const head = readAt(fd, 0, Math.min(HEAD_BYTES, sizeBytes));
+    const tail = readAt(fd, Math.max(0, sizeBytes - TAIL_BYTES), Math.min(TAIL_BYTES, sizeBytes));
+    return contentOf({ sizeBytes, sectorBytes: sectorBytes === 4096 ? 4096 : 512, head, tail });
   } catch (error) {
     return { content: "unknown", detail: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? "fault"}` };
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+const sizeBytesOf = (from: Root, name: string): bigint => BigInt(readNumber(from, `sys/block/${name}/size`)) * 512n;
+
+/** Fewer bytes when the device ends before: what was not read counts as absent. */
+function readAt(fd: number, at: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  return bytes.subarray(0, readSync(fd, bytes, 0, length, at));
 }
 
 /** `major:minor` of the disk and its partitions. */

@@ -41,6 +41,21 @@ export function classifyDisk(disk: DiskBytes, holder: Holder): DiskClass {
   return classifyMarked(disk, marker, holder, signatures);
 }
 
+/**
+ * The same for an agent that does not know yet whose machine this is: any whole marker counts as a Slipway OS, in words only.
+ * `unknown`: bytes that no known system wrote.
+ */
+export type DiskContent = { content: "empty" | "slipway" | "foreign" | "unknown"; detail: string };
+
+export function contentOf(disk: DiskBytes): DiskContent {
+  const marker = findMarker(disk);
+  const found = classifyDisk(disk, { owner: marker?.owner ?? "", machine: marker?.machine ?? "" });
+  if (found.kind === "blank") return { content: "empty", detail: found.detail };
+  if (found.kind === "ours") return { content: "slipway", detail: found.detail };
+  const isUnknown = found.kind === "foreign" && found.signatures.length === 0;
+  return { content: isUnknown ? "unknown" : "foreign", detail: found.detail };
+}
+
 function classifyMarked(disk: DiskBytes, marker: Marker, holder: Holder, signatures: Signature[]): DiskClass {
   if (marker.owner !== holder.owner) {
     const detail = `the Slipway of another owner (key ${marker.owner.slice(0, 12)}…), machine ${marker.machine}`;

@@ -17,6 +17,7 @@ import {
   LOADER_ON_BOOT,
   payloadPath,
 } from "./slot-files.ts";
+import { renderUkiSums } from "./slot-sums.ts";
 
 /** `stage` decides what a missing file means: a payload that is missing takes all pointers away first. */
 export type StagedFile = FileSpec & { stage: "state" | "payload" | "pointer" };
@@ -44,6 +45,7 @@ function uefiFiles(
     file("pointer", on, path, { kind: "asset", asset: "loader" }, loader);
   return [
     file("payload", "EFI", payloadPath(install, "uki"), { kind: "asset", asset: "uki" }, image.uki),
+    text("payload", "EFI", payloadPath(install, "sums"), renderUkiSums(install, image.uki.sha256)),
     ...SLOTS.map((slot) => text("pointer", slot, LOADER_CONF, LOADER_CONF_TEXT)),
     text("pointer", "EFI", `${ENTRIES_DIR}/${formatEntryName({ install })}`, renderEntry(install, image.version)),
     asset("BOOT", LOADER_ON_BOOT),

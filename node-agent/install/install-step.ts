@@ -63,6 +63,8 @@ export type InstallTarget = {
   mayWipe: boolean;
   /** By chance; a disk that is ours keeps its own. */
   guids: LayoutGuids;
+  /** Number of the first install on this disk: over those of this machine's other disks, so that the newest is known. */
+  firstInstall?: number;
   image: {
     arch: "amd64" | "arm64";
     version: string;

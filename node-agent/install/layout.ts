@@ -88,6 +88,10 @@ export type LayoutGuids = { disk: string } & Record<PartitionLabel, string>;
 export const rowsFor = (firmware: Firmware): readonly Row[] =>
   LAYOUT.filter((row) => !row.isBiosOnly || firmware === "bios");
 
+/** The kernel's number of a partition; 0 for one that this firmware's disk does not have. */
+export const partitionNumber = (firmware: Firmware, label: PartitionLabel): number =>
+  rowsFor(firmware).findIndex((row) => row.label === label) + 1;
+
 /** Bytes that a disk must have: all partitions at their least, and 1 MiB at both ends for the tables. */
 export const leastDiskBytes = (firmware: Firmware): number =>
   (rowsFor(firmware).reduce((sum, row) => sum + row.mib, 0) + 2) * MIB;

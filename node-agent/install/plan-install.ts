@@ -5,10 +5,10 @@ import type { DiskClass } from "./classify-disk.ts";
 import { HEAD_BYTES, MARKER_END, MARKER_OFFSET, TAIL_BYTES } from "./disk-areas.ts";
 import { planBootOrder } from "./efi-boot-order.ts";
 import { installFiles, type StagedFile, volumeId } from "./install-files.ts";
-import type { DiskRange, InstallFacts, InstallPlan, InstallTarget, Sized, Step } from "./install-step.ts";
+import type { DiskRange, InstallFacts, InstallPlan, InstallTarget, Sized, Step, Volume } from "./install-step.ts";
 import { type Firmware, type Layout, planLayout } from "./layout.ts";
 import type { Marker, Phase } from "./marker.ts";
-import type { MetaTags } from "./meta.ts";
+import { type MetaTags, SLIPWAY_TAGS } from "./meta.ts";
 import { formatSignature } from "./signatures.ts";
 import { isTemporary } from "./slot-files.ts";
 
@@ -17,6 +17,9 @@ import { isTemporary } from "./slot-files.ts";
  * mkfs could leave a new boot sector over old directories, and the firmware would find files there whose ends are gone.
  */
 export const FORMAT_ERASE_BYTES = 8 * 1024 * 1024;
+
+/** What files are written to. */
+export const VOLUMES: readonly Volume[] = ["EFI", "BOOT", "STATE"];
 
 /** A FAT's boot sector, with its backup on disks of 512-byte sectors. */
 const BOOT_SECTOR_BYTES = 4096;
@@ -38,7 +41,7 @@ export function planInstall(facts: InstallFacts, target: InstallTarget): Install
   const laid = planLayout(facts.disk, facts.firmware, guids);
   if (laid.kind === "too-small")
     return { kind: "refused", reason: `${facts.disk.path}: ${laid.reason}`, remedy: laid.remedy };
-  const install = before === undefined ? 1 : before.install + (isSameOrder ? 0 : 1);
+  const install = before === undefined ? (target.firstInstall ?? 1) : before.install + (isSameOrder ? 0 : 1);
   const tooLarge = refuseSize(target, laid.layout);
   if (tooLarge !== undefined) return tooLarge;
   const marker = {
@@ -49,7 +52,7 @@ export function planInstall(facts: InstallFacts, target: InstallTarget): Install
     guids,
     erases: [],
   };
-  const phase = startPhase(facts.disk.class, isSameOrder);
+  const phase = startPhase(facts, isSameOrder);
   const context: Context = {
     facts,
     target,
@@ -71,13 +74,15 @@ type Context = {
 };
 
 /** The first phase whose work is not known to be done. A cut or earlier install of another order is made anew. */
-function startPhase(disk: DiskClass, isSameOrder: boolean): Phase {
+function startPhase({ disk: { class: disk }, files }: InstallFacts, isSameOrder: boolean): Phase {
   if (disk.kind === "blank") return "partitioning";
   if (disk.kind !== "ours") return "wiping";
   if (disk.marker.phase === "wiping") return "wiping";
   if (!isSameOrder) return "partitioning";
-  // A table that somebody changed under a filled disk: the files cannot be trusted to be where they were.
-  return disk.marker.phase === "complete" ? "partitioning" : disk.marker.phase;
+  // A table that somebody changed under a filled disk: the files cannot be trusted to be where they were. Nor can a volume
+  // be filled that nobody can mount.
+  const isWhole = VOLUMES.every((volume) => files[volume] !== undefined);
+  return disk.marker.phase === "filling" && isWhole ? "filling" : "partitioning";
 }
 
 function stepsFrom(phase: Phase, context: Context): Step[] {
@@ -141,22 +146,27 @@ function fillingSteps(context: Context, isFresh: boolean): Step[] {
   const files = installFiles(facts.firmware, target, marker.guids, install);
   const missing = files.filter((file) => !isSame(there(file), file));
   const meta = layout.partitions.find(({ label }) => label === "META")!;
-  const hasMeta = !isFresh && facts.meta.kind === "meta" && isSameTags(facts.meta.tags, target.meta);
+  const tags = metaTags(target.meta, install);
+  const hasMeta = !isFresh && facts.meta.kind === "meta" && isSameTags(facts.meta.tags, tags);
   return [
     ...(isFresh ? [] : leftovers(facts, files, missing)),
-    ...(hasMeta ? [] : [{ kind: "write-meta" as const, offset: meta.offset, tags: target.meta }]),
+    ...(hasMeta ? [] : [{ kind: "write-meta" as const, offset: meta.offset, tags }]),
     ...missing.map((file): Step => ({ kind: "write-file", file: specOf(file) })),
     ...bootSteps(context, isFresh),
     phaseMarker(context, "complete"),
   ];
 }
 
+/** META also says which install filled the disk. */
+export const metaTags = (given: MetaTags, install: number): MetaTags =>
+  new Map([...given, [SLIPWAY_TAGS.installNumber, Buffer.from(String(install))]]);
+
 /** What a cut write left; and, where a payload has to be written again, everything that points to it. */
 function leftovers(facts: InstallFacts, files: readonly StagedFile[], missing: readonly StagedFile[]): Step[] {
   const isPayloadMissing = missing.some(({ stage }) => stage !== "pointer");
   const known = new Map(files.map((file) => [`${file.on}:${file.path}`, file.stage]));
   const steps: Step[] = [];
-  for (const on of ["EFI", "BOOT", "STATE"] as const) {
+  for (const on of VOLUMES) {
     for (const path of facts.files[on]?.keys() ?? []) {
       const stage = known.get(`${on}:${path}`);
       // STATE is the agent's: what else it keeps there is none of ours.
@@ -228,6 +238,14 @@ function refuse({ disk, firmware }: InstallFacts, { mayWipe, image }: InstallTar
       kind: "refused",
       reason: `the image is for ${image.arch}; this machine (${firmware}) needs ${ARCH[firmware]}`,
       remedy: `Build the image for ${ARCH[firmware]} (\`npm run assets\`), then power the machine on again.`,
+    };
+  }
+  // GRUB's core image finds its own blocks by a list of 512-byte sectors that is made with the image.
+  if (firmware === "bios" && disk.sectorBytes !== 512) {
+    return {
+      kind: "refused",
+      reason: `${disk.path} has sectors of ${disk.sectorBytes} bytes; a BIOS starts only disks with sectors of 512`,
+      remedy: "Set the machine's firmware to UEFI, or name a disk with 512-byte sectors (install.disk).",
     };
   }
   if (FOREIGN.includes(disk.class.kind) && !mayWipe) {

@@ -1,5 +1,6 @@
 // chooseInstallDisk as a table: a base disk, what each row changes, which disk is taken and what is said.
 import { describe, expect, test } from "vitest";
+import { leastDiskBytes } from "../../node-agent/install/layout.ts";
 import { chooseInstallDisk, formatSize } from "../../node-agent/plan.ts";
 import type { Disk } from "../../server/contract/generated/agent.ts";
 import { DISK } from "./machine.ts";
@@ -43,6 +44,12 @@ const ROWS: { name: string; disks: Disk[]; path: string; says: string }[] = [
     disks: [hdd, { ...nvme, content: "slipway" }],
     path: "/dev/nvme0n1",
     says: "holds an earlier Slipway OS",
+  },
+  {
+    name: "prefers the disk with an earlier Slipway OS to an empty one: two systems would leave the choice to the firmware",
+    disks: [{ ...hdd, content: "slipway" }, nvme],
+    path: "/dev/sdb",
+    says: "not taken: nvme0n1 is empty",
   },
   {
     name: "prefers the smaller of two alike",
@@ -102,16 +109,18 @@ describe("chooseInstallDisk", () => {
   test("says why no disk will do", () => {
     expect(chooseInstallDisk({ disks: [stick, disk({ name: "sdb", sizeBytes: 0n })] })).toEqual({
       kind: "impossible",
-      reason: "a fixed, writable disk of 8.6 GB or more is needed; seen: sdc is removable; sdb has no medium",
+      reason: "a fixed, writable disk of 6.8 GB or more is needed; seen: sdc is removable; sdb has no medium",
     });
     expect(chooseInstallDisk({ disks: [] }).reason).toContain("no disk was seen");
   });
 
-  test("takes exactly 8 GiB, and not a byte less", () => {
-    const least = 8n * 1024n ** 3n;
-    expect(chooseInstallDisk({ disks: [disk({ sizeBytes: least })] }).kind).toBe("disk");
-    expect(chooseInstallDisk({ disks: [disk({ sizeBytes: least - 1n })] }).kind).toBe("impossible");
-  });
+  for (const firmware of ["uefi-x86_64", "bios"] as const) {
+    test(`takes exactly what the partitions need, and not a byte less: ${firmware}`, () => {
+      const least = BigInt(leastDiskBytes(firmware));
+      expect(chooseInstallDisk({ disks: [disk({ sizeBytes: least })] }, firmware).kind).toBe("disk");
+      expect(chooseInstallDisk({ disks: [disk({ sizeBytes: least - 1n })] }, firmware).kind).toBe("impossible");
+    });
+  }
 });
 
 test("formatSize counts as the label on the drive does", () => {

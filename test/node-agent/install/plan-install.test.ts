@@ -5,7 +5,7 @@ import type { InstallPlan, InstallTarget, Step } from "../../../node-agent/insta
 import type { Firmware } from "../../../node-agent/install/layout.ts";
 import { encodeMarker } from "../../../node-agent/install/marker.ts";
 import { decodeMeta } from "../../../node-agent/install/meta.ts";
-import { needsFiles, planInstall } from "../../../node-agent/install/plan-install.ts";
+import { metaTags, needsFiles, planInstall } from "../../../node-agent/install/plan-install.ts";
 import { planReset } from "../../../node-agent/install/plan-reset.ts";
 import { chanceOf, GIB, GUIDS, MARKER } from "./disk.ts";
 import { type Boot, MachineModel, sizedOf } from "./machine-model.ts";
@@ -101,7 +101,9 @@ function assertSafe(machine: MachineModel, where: string): void {
 function assertInstalled(machine: MachineModel, target: InstallTarget, where: string): void {
   expect(machine.boots(), where).toEqual({ kind: "image", sha256: payloadOf(machine.firmware, "new") });
   assertSafe(machine, where);
-  expect(decodeMeta(machine.metaArea), where).toMatchObject({ kind: "meta", tags: target.meta });
+  const facts = machine.facts(HOLDER);
+  const install = facts.disk.class.kind === "ours" ? facts.disk.class.marker.install : 0;
+  expect(decodeMeta(machine.metaArea), where).toMatchObject({ kind: "meta", tags: metaTags(target.meta, install) });
   expect(planInstall(machine.facts(HOLDER), target), where).toMatchObject({ kind: "steps", steps: [] });
 }
 
@@ -207,6 +209,7 @@ describe("planInstall", () => {
       "STATE /identity.json",
       "STATE /config.yaml",
       "EFI /slipway/1.efi",
+      "EFI /slipway/1.sum",
       "EFI /loader/loader.conf",
       "BOOT /loader/loader.conf",
       "EFI /loader/entries/slipway-1.conf",
@@ -294,6 +297,20 @@ describe("planInstall", () => {
       "/config.yaml.new",
     ]);
   });
+  test("a volume that cannot be mounted while it was filled is made anew", () => {
+    const machine = machineWith("a blank disk", "uefi-x86_64");
+    const target = targetOf("uefi-x86_64");
+    runAll(machine, stepsOf(planInstall(machine.facts(HOLDER), target)).slice(0, -1));
+    const facts = machine.facts(HOLDER);
+    const { STATE: _, ...files } = facts.files;
+    expect(kinds(stepsOf(planInstall({ ...facts, files }, target)))).toContain("format STATE");
+  });
+  test("the first install of a disk counts on from this machine's other disks", () => {
+    const machine = machineWith("a blank disk", "uefi-x86_64");
+    const plan = planInstall(machine.facts(HOLDER), targetOf("uefi-x86_64", "new", { firstInstall: 5 }));
+    expect(plan).toMatchObject({ kind: "steps", install: 5 });
+    expect(kinds(stepsOf(plan))).toContain("EFI /slipway/5.efi");
+  });
   test("a firmware that lets nobody write its variables gets none, and the disk still boots", () => {
     const machine = machineWith("a blank disk", "uefi-x86_64");
     const facts = { ...machine.facts(HOLDER), variables: undefined };
@@ -317,6 +334,7 @@ describe("planInstall", () => {
       [machineWith("a blank disk", "uefi-arm64").facts(HOLDER), targetOf("bios")],
       /for amd64; this machine \(uefi-arm64\) needs arm64/,
     ],
+    ["a BIOS disk with large sectors", [largeSectors(), targetOf("bios")], /sectors of 4096 bytes; a BIOS/],
     ["a small disk", [small(), targetOf("bios")], /has 4096 MiB; the partitions need 6468 MiB/],
     ["a read-only disk", [readOnly(), targetOf("bios")], /is read-only/],
     [
@@ -330,6 +348,10 @@ describe("planInstall", () => {
       /GRUB's core image/,
     ],
   ];
+  function largeSectors() {
+    const facts = machineWith("a blank disk", "bios").facts(HOLDER);
+    return { ...facts, disk: { ...facts.disk, sectorBytes: 4096 as const } };
+  }
   function small() {
     const facts = machineWith("a blank disk", "bios").facts(HOLDER);
     return { ...facts, disk: { ...facts.disk, sizeBytes: 4 * GIB } };
