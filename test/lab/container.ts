@@ -18,6 +18,7 @@ import {
 import { execInside, journalOf, leaderOf, mountInside, POWER_OFF } from "./container-process.ts";
 import { imageRoot } from "./image-root.ts";
 import { raiseInotifyLimits } from "./inotify.ts";
+import type { LabMachine } from "./machine.ts";
 import { type Bridge, type ExecResult, isOwnerAlive, type Lab, type Namespace, ownerMark } from "./namespace.ts";
 import type { LabProcess } from "./namespace-process.ts";
 import { openScratchFolder } from "./scratch-folder.ts";
@@ -40,19 +41,11 @@ export type ContainerSettings = {
   binds?: Readonly<Record<string, string>>;
 };
 
-export type Container = {
-  readonly mac: string;
-  /** Milliseconds since 1970 at the last power-on. */
-  readonly poweredOnAt: number;
+/** Its power: `kill` is kill -9 of all its programs; what they had written to /var stays, as the host did not fall. */
+export type Container = LabMachine & {
+  readonly kind: "container";
   /** Its PID 1 as the host sees it; 0 while it is off. */
   leader(): number;
-  isOn(): boolean;
-  /** Starts it, with the /var that it had. A restart that it makes itself needs nobody. */
-  powerOn(): Promise<void>;
-  /** As systemd powers a machine off; pulls the plug after half a minute. */
-  powerOff(): Promise<void>;
-  /** kill -9: what was not written to its /var is lost to its programs. */
-  kill(): Promise<void>;
   /** Wipes its /var: as new. Only while it is off. */
   wipe(): void;
   /** Runs a program of the image inside; it has no shell. */
@@ -61,8 +54,6 @@ export type Container = {
   path(inside: string): string;
   /** Its journal's last lines. */
   journal(lines?: number): string;
-  /** Switches it off for good; its files go. */
-  close(): Promise<void>;
 };
 
 let count = 0;
@@ -105,6 +96,7 @@ type NodeDeps = {
 };
 
 class ContainerNode implements Omit<Container, "close"> {
+  readonly kind = "container";
   readonly mac: string;
   poweredOnAt = 0;
   readonly #deps: NodeDeps;
@@ -124,6 +116,7 @@ class ContainerNode implements Omit<Container, "close"> {
   isOn = () => this.#leader !== 0;
   path = (inside: string) => join(`/proc/${this.#leader}/root`, inside);
   journal = (lines = 40) => journalOf(this.#leader, lines);
+  lastWords = () => this.journal();
 
   async powerOn(): Promise<void> {
     if (this.isOn()) return;
@@ -178,7 +171,7 @@ class ContainerNode implements Omit<Container, "close"> {
     if (!this.isOn()) return;
     this.#isEnding = true;
     process.kill(this.#leader, POWER_OFF);
-    const timer = setTimeout(() => void this.kill(), 30_000);
+    const timer = setTimeout(() => void this.kill(), 60_000);
     await this.#gone.finally(() => clearTimeout(timer));
   }
 

@@ -26,6 +26,15 @@ function bootCode(message: string): Buffer {
   return bytes;
 }
 
+/** A sector that a BIOS boots, jumping over the place of a FAT's BPB, and that prints one line. */
+export function bootSector(message: string): Buffer {
+  const boot = Buffer.alloc(512);
+  boot.set([0xeb, BOOT_CODE_AT - 2, 0x90]); // jmp over the BPB, which mformat fills in
+  bootCode(message).copy(boot, BOOT_CODE_AT);
+  boot.writeUInt16LE(0xaa55, 510);
+  return boot;
+}
+
 /**
  * Writes a 16 MiB raw disk image to `file`: FAT over the whole disk, with \EFI\BOOT\BOOTX64.EFI and BOOTAA64.EFI.
  * Needs mtools.
@@ -35,11 +44,7 @@ export function makeTalkingDisk(file: string): void {
   try {
     writeFileSync(file, Buffer.alloc(16 << 20));
     const mtools = (...args: string[]) => execFileSync(args[0]!, args.slice(1), { stdio: "pipe" });
-    const boot = Buffer.alloc(512);
-    boot.set([0xeb, BOOT_CODE_AT - 2, 0x90]); // jmp over the BPB, which mformat fills in
-    bootCode(DISK_SAYS).copy(boot, BOOT_CODE_AT);
-    boot.writeUInt16LE(0xaa55, 510);
-    writeFileSync(join(scratch, "boot"), boot);
+    writeFileSync(join(scratch, "boot"), bootSector(DISK_SAYS));
     mtools(
       "mformat",
       "-i",

@@ -3,6 +3,9 @@
 
 export type Firmware = "bios" | "uefi" | "uefi-http" | "arm64";
 
+/** `kvm` only where a probe showed that it really runs firmware (accelerator.ts). */
+export type Accelerator = "tcg" | "kvm";
+
 export type VmFiles = {
   /** The console's output. */
   consoleFile: string;
@@ -20,8 +23,19 @@ export type VmSettings = {
   tap: string;
   /** Default 2048: Slipway OS unpacks its root into memory. */
   memoryMiB?: number;
-  /** Raw disk image; booted after the network. */
+  /** Raw disk image. */
   disk?: string;
+  /**
+   * Who says what is booted first. `lab` (default): the network, then the disk, by QEMU's `bootindex`, from which OVMF writes
+   * its BootOrder anew at every power-on. `firmware`: the firmware's own variables, which {@link VmSettings.varsFile} keeps; a
+   * BIOS machine, which has none, then begins with its disk. `network`: the same for a BIOS machine that is to begin with the
+   * network; on UEFI that is a matter of the variables.
+   */
+  order?: "lab" | "firmware" | "network";
+  /** Firmware variables that outlive the power; default: fresh ones at each power-on. */
+  varsFile?: string;
+  /** Default: the emulator. */
+  accelerator?: Accelerator;
   /** What the machine's clock says at power-on: `1970-01-01T00:00:10`. Default: the right time. */
   clock?: string;
 };
@@ -70,19 +84,20 @@ export const FIRMWARES: Record<Firmware, FirmwareRow> = {
 /** Program and arguments that power the machine on. */
 export function qemuCommand(vm: VmSettings, files: VmFiles): string[] {
   const row = FIRMWARES[vm.firmware];
+  const index = (n: number) => ((vm.order ?? "lab") === "lab" ? `,bootindex=${n}` : "");
   return [
     row.program,
-    // Hardware virtualisation is never assumed: a /dev/kvm that exists may still be unable to run firmware.
-    ...["-accel", "tcg", ...row.machine, "-smp", "1", "-m", String(vm.memoryMiB ?? 2048)],
+    ...[...acceleratorArguments(vm), ...row.machine, "-smp", "1", "-m", String(vm.memoryMiB ?? 2048)],
     ...identityArguments(vm.mac),
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", `file:${files.consoleFile}`],
     ...["-qmp", `unix:${files.controlSocket},server=on,wait=off`],
     ...(row.flash ? flashArguments(row.flash.code, files.varsFile) : []),
     ...["-netdev", `tap,id=net0,ifname=${vm.tap},script=no,downscript=no`],
-    ...["-device", `virtio-net-pci,netdev=net0,mac=${vm.mac},bootindex=1${row.nicRom === "none" ? ",romfile=" : ""}`],
+    ...["-device", `virtio-net-pci,netdev=net0,mac=${vm.mac}${index(1)}${row.nicRom === "none" ? ",romfile=" : ""}`],
     // Without entropy iPXE waits four seconds for timer ticks (docs/lab.md); real machines have some.
     ...["-device", "virtio-rng-pci"],
-    ...(vm.disk ? diskArguments(vm.disk) : []),
+    ...(vm.disk ? diskArguments(vm.disk, index(2)) : []),
+    ...(vm.order === "network" && row.flash === undefined ? ["-boot", "order=nc"] : []),
     ...(vm.clock ? ["-rtc", `base=${vm.clock}`] : []),
     ...row.extra,
   ];
@@ -100,7 +115,13 @@ const flashArguments = (code: string, vars: string) => [
   ...["-drive", `if=pflash,format=raw,file=${vars}`],
 ];
 
-const diskArguments = (file: string) => [
+/** The host's processor can only be had where it is of the machine's kind. */
+function acceleratorArguments({ accelerator = "tcg", firmware }: VmSettings): string[] {
+  if (accelerator === "kvm" && firmware !== "arm64") return ["-accel", "kvm", "-cpu", "host"];
+  return ["-accel", "tcg"];
+}
+
+const diskArguments = (file: string, index: string) => [
   ...["-drive", `if=none,id=disk0,format=raw,file=${file}`],
-  ...["-device", "virtio-blk-pci,drive=disk0,bootindex=2,serial=lab-disk"],
+  ...["-device", `virtio-blk-pci,drive=disk0${index},serial=lab-disk`],
 ];

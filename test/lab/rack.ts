@@ -8,6 +8,7 @@ import { type AdminClient, openAdminClient } from "../../server/cli/admin-client
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { StatusView } from "../../server/rest/status.ts";
 import { type Container, type ContainerSettings, makeContainer } from "./container.ts";
+import { type KeptVm, type KeptVmSettings, makeKeptVm } from "./kept-vm.ts";
 import { type Bridge, type Lab, type Namespace, openLab } from "./namespace.ts";
 import type { LabProcess } from "./namespace-process.ts";
 import type { VmSettings } from "./qemu-arguments.ts";
@@ -44,6 +45,8 @@ export type RackSettings = {
 export type Rack = {
   readonly lab: Lab;
   readonly bridge: Bridge;
+  /** The appliance's namespace: who is in it is on the rack's wire. */
+  readonly home: Namespace;
   readonly configFile: string;
   readonly adminSocket: string;
   readonly admin: AdminClient;
@@ -56,6 +59,8 @@ export type Rack = {
   startRouter(): Promise<LabProcess>;
   /** Powers a machine on. Machines are numbered from 1: 52:54:00:00:00:01 … unless `mac` is given. */
   powerOn(settings: Omit<VmSettings, "tap" | "mac"> & { mac?: string }): Promise<Vm>;
+  /** Makes a machine that keeps its disk and its firmware's variables; it is off. Numbered as by `powerOn`. */
+  makeVm(settings: Omit<KeptVmSettings, "mac"> & { mac?: string }): KeptVm;
   /** Makes a container node; it is off. Numbered like machines: 52:54:00:00:80:01 … unless `mac` is given. */
   makeContainer(settings?: Partial<Pick<ContainerSettings, "mac" | "binds">>): Container;
   close(): Promise<void>;
@@ -89,36 +94,47 @@ export function buildRack(settings: RackSettings): Rack {
   writeSettings(settings, configFile);
   const adminSocket = join(settings.dataDir, "admin.sock");
   const admin = openAdminClient(adminSocket);
-  const machines = new Set<Vm>();
-  const containers = new Set<Container>();
-  let count = 0;
+  const toClose = new Set<() => Promise<void>>();
+  let vms = 0;
+  let containers = 0;
+  const plugIn = (mac: string | undefined) => {
+    vms += 1;
+    return { tap: lab.tap(bridge, `vm${vms}`), mac: mac ?? `52:54:00:00:${twoBytes(vms)}` };
+  };
   return {
-    ...{ lab, bridge, configFile, adminSocket, admin },
+    ...{ lab, bridge, home, configFile, adminSocket, admin },
     startAppliance: () => startAppliance(lab, home, { configFile, logFile: settings.logFile }, admin),
     startRouter: () => startRouter(lab, bridge),
     powerOn: async ({ mac, ...vm }) => {
-      count += 1;
-      const number = [count >> 8, count & 255].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
-      const tap = lab.tap(bridge, `vm${count}`);
-      const machine = await startVm(lab, bridge, { ...vm, tap, mac: mac ?? `52:54:00:00:${number}` });
-      machines.add(machine);
+      const machine = await startVm(lab, bridge, { ...vm, ...plugIn(mac) });
+      toClose.add(machine.powerOff);
+      return machine;
+    },
+    makeVm: ({ mac, ...vm }) => {
+      const plug = plugIn(mac);
+      const machine = makeKeptVm({ ...vm, mac: plug.mac }, (now) => startVm(lab, bridge, { ...now, tap: plug.tap }));
+      toClose.add(machine.close);
       return machine;
     },
     makeContainer: ({ mac, binds = {} } = {}) => {
-      const number = (containers.size + 1).toString(16).padStart(2, "0");
-      const node = { mac: mac ?? `52:54:00:00:80:${number}`, assetsDir: join(settings.dataDir, "assets") };
+      containers += 1;
+      const node = {
+        mac: mac ?? `52:54:00:00:${twoBytes(0x8000 + containers)}`,
+        assetsDir: join(settings.dataDir, "assets"),
+      };
       const ticket = async () => JSON.stringify(await admin.post("/v1/tickets", { mac: node.mac, arch: "amd64" }));
       const container = makeContainer(lab, bridge, { ...node, binds, ticket });
-      containers.add(container);
+      toClose.add(container.close);
       return container;
     },
     close: async () => {
-      await Promise.all([...machines].map((machine) => machine.powerOff()));
-      await Promise.all([...containers].map((container) => container.close()));
+      await Promise.all([...toClose].map((close) => close()));
       await lab.close();
     },
   };
 }
+
+const twoBytes = (n: number) => [n >> 8, n & 255].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 
 /** Words of `slipway status` while the appliance looks for other DHCP servers. */
 const UNDECIDED = new Set(["looking", "probing"]);

@@ -1,6 +1,6 @@
 // A virtual machine as a value: real firmware under QEMU, its console readable, its power in our hands. Called by rack.ts
 // and by tests. It ends with its lab at the latest, and takes its files with it.
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { Bridge, Lab } from "./namespace.ts";
@@ -21,6 +21,8 @@ export type Vm = {
   waitForConsole(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray>;
   /** The reset button. */
   reset(): Promise<void>;
+  /** Presses the power button; resolves when the machine is off, or when the time is over. */
+  pressPowerButton(timeoutMs: number): Promise<void>;
   /** Pulls the plug; resolves when the machine is off and its files are gone. Safe to call twice. */
   powerOff(): Promise<void>;
   /** Whether it still runs. */
@@ -53,11 +55,11 @@ export async function startVm(lab: Lab, bridge: Bridge, settings: VmSettings): P
   const { path: dir, remove: removeFiles } = openScratchFolder();
   const files = {
     consoleFile: join(dir, "console"),
-    varsFile: join(dir, "vars"),
+    varsFile: settings.varsFile ?? join(dir, "vars"),
     controlSocket: join(dir, "control"),
   };
   const { flash } = FIRMWARES[settings.firmware];
-  if (flash) copyFileSync(flash.vars, files.varsFile);
+  if (flash && !existsSync(files.varsFile)) copyFileSync(flash.vars, files.varsFile);
   writeFileSync(files.consoleFile, "");
   const poweredOnAt = Date.now();
   // Nice: the machine under test must not take the processor from the appliance that serves it.
@@ -97,6 +99,11 @@ export async function startVm(lab: Lab, bridge: Bridge, settings: VmSettings): P
     console: read,
     waitForConsole,
     reset: () => sendControl(files.controlSocket, "system_reset"),
+    pressPowerButton: async (timeoutMs) => {
+      if (!on) return;
+      await sendControl(files.controlSocket, "system_powerdown");
+      await Promise.race([off, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
+    },
     powerOff: async () => {
       await qemu.stop();
       kept = read();
