@@ -263,6 +263,11 @@ export const EVENTS = {
     level: "notice",
     say: (d) => `cluster ${d.cluster} is out of doubt again: ${d.reason}`,
   },
+  "kubeconfig-issued": {
+    phase: "person",
+    level: "notice",
+    say: (d) => `cluster ${d.cluster}: a kubeconfig of an administrator, good for ${d.hours} h, was made for ${d.actor}`,
+  },
   approved: { phase: "person", level: "notice", say: (d) => `was approved by ${d.actor}` },
   "to-disk": { phase: "loader", level: "info", say: (d) => `goes on to its disk: ${d.reason}` },
   "log-dropped": {

@@ -30,7 +30,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/http": [...BOOT, "ipxe", "boot-assets", "server/contract"],
   "server/secrets": [ERRORS, "server/contract"],
   "server/grpc": [...BOOT, "server/contract"],
-  "server/rest": [...BOOT, "server/contract"],
+  "server/rest": [...BOOT, "server/contract", "server/cluster"],
   "server/cluster": ["server/contract", "inventory", "server/grpc/cluster-port.ts", ERRORS],
   "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
   "server/appliance": ["server", "inventory", "ipxe", "boot-assets"],

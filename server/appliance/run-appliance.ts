@@ -18,6 +18,7 @@ import { buildAdminApp } from "../rest/app.ts";
 import { actorOfPeer } from "../rest/peer-socket.ts";
 import { openSecrets } from "../secrets/store.ts";
 import { Neighbours } from "./neighbour-service.ts";
+import { openClusters } from "./open-clusters.ts";
 import { OpenParts, together } from "./open-parts.ts";
 import { runAlarms } from "./run-alarms.ts";
 import { runListeners } from "./run-listeners.ts";
@@ -81,8 +82,15 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
   });
   const alarms = opened.add(await runAlarms(inventory, recorder.alarm));
   const parts: { dhcp?: DhcpService } = {};
+  const clusters = opened.add(
+    await openClusters({
+      ...{ config, inventory, log, record, bundles: secrets.clusters },
+      dhcp: () => parts.dhcp?.status().interfaces ?? [],
+    }),
+  );
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
+    clusters: { ...clusters, record, openBundle: (name) => secrets.clusters.open(name) },
     issueTicket: (order) => {
       const { fingerprint: caFingerprint } = secrets.ca;
       return issueTicket({ inventory, record, caFingerprint, grpcPort: grpc.port, ticketMs: TICKET_MS }, order);
@@ -100,6 +108,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
       ...{ addresses: [], port: grpc.port, authority: secrets.ca, inventory, log, record, now: Date.now },
       ownerPublicKey: secrets.ownerPublicKeyPem,
       armedMs: config.armedMs,
+      desk: clusters.desk,
       imageUrlFor: (arch, localIp) => {
         const image = assets.find({ arch });
         return image && `http://${localIp}:${http.port}${imageFolder(image.id)}`;

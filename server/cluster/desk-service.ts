@@ -12,6 +12,7 @@ import type { BootstrapDecision } from "./bootstrap.ts";
 import { bootstrapFacts } from "./bootstrap-facts.ts";
 import type { SiteSettings } from "./config-document.ts";
 import { endsCluster } from "./ends-cluster.ts";
+import { HeardNodes } from "./heard-nodes.ts";
 import { type RenderedConfig, renderMachineConfig } from "./machine-config.ts";
 import { type Refusal, waitOfMachine } from "./machine-wait.ts";
 import { chooseNodeName } from "./node-name.ts";
@@ -25,7 +26,8 @@ export type DeskDeps = {
   inventory: Inventory;
   /** Opens a cluster's sealed bundle. */
   openBundle: (cluster: string) => Promise<SecretsBundle>;
-  settingsFor: (machine: Machine) => SiteSettings;
+  /** @param leased its bound leases. */
+  settingsFor: (machine: Machine, leased: readonly string[]) => SiteSettings;
   /** The appliance's own addresses: no node may have one. */
   ownAddresses: () => readonly string[];
   log: { info: Say; warn: Say };
@@ -40,6 +42,8 @@ export type DeskView = {
   site: Site;
   statusOf(machineId: string): NodeStatus | undefined;
   lastHeardMs(machineId: string): number | undefined;
+  /** When its `ready` changed last, as far as this process saw. */
+  sinceOf(machineId: string): number | undefined;
   decisionOf(cluster: string): BootstrapDecision | undefined;
   leasedTo(machine: Machine): string[];
 };
@@ -68,21 +72,19 @@ class DeskService implements Desk {
   readonly view: DeskView;
   readonly #deps: DeskDeps;
   readonly #site = new SiteView();
-  readonly #statuses = new Map<string, NodeStatus>();
-  readonly #lastMs = new Map<string, number>();
+  readonly #heard: HeardNodes;
   readonly #refusals = new Map<string, Refusal & { of: string }>();
   readonly #listeners = new Set<(machineIds: readonly string[]) => void>();
   readonly #peers = new Map<string, readonly Peer[]>();
   /** Orders as they were when the streams were last told. */
   readonly #told = new Map<string, string>();
   readonly #bootstraps: Bootstraps;
-  readonly #startedAtMs: number;
   readonly #stops: (() => void)[] = [];
   #settling: NodeJS.Timeout | undefined;
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
-    this.#startedAtMs = deps.now();
+    this.#heard = new HeardNodes(deps.now());
     this.#bootstraps = runBootstraps({
       inventory: deps.inventory,
       now: deps.now,
@@ -98,7 +100,8 @@ class DeskService implements Desk {
         return at.site;
       },
       statusOf: (id) => this.statusOf(id),
-      lastHeardMs: (id) => this.#lastMs.get(id),
+      lastHeardMs: (id) => this.#heard.lastMs.get(id),
+      sinceOf: (id) => this.#heard.sinceMs.get(id),
       decisionOf: (cluster) => this.#bootstraps.decisionOf(cluster),
       leasedTo: (machine) => at.leasedTo(machine),
     };
@@ -158,7 +161,7 @@ class DeskService implements Desk {
       return { kind: "refused" as const, reason: wait?.waits ?? "it is in no cluster", remedy: wait?.next ?? "" };
     try {
       const bundle = await this.#deps.openBundle(found.cluster.name);
-      const site = this.#deps.settingsFor(machine);
+      const site = this.#deps.settingsFor(machine, this.#site.leasedTo(machine));
       return renderMachineConfig({ ...found, machine: machineOf(machine), bundle, site });
     } catch (fault) {
       if (!(fault instanceof SlipwayError)) throw fault;
@@ -178,18 +181,17 @@ class DeskService implements Desk {
   }
 
   noteStatus(machine: Machine, status: NodeStatus): void {
-    this.#statuses.set(machine.id, status);
-    this.#lastMs.set(machine.id, this.#deps.now());
+    this.#heard.note(machine.id, status, this.#deps.now());
     const found = this.#site.membership(machine);
     if (status.etcd !== undefined && found.kind === "member") void this.#bootstraps.step(found.cluster.name);
   }
 
   noteGone(machineId: string): void {
-    if (this.#statuses.delete(machineId)) this.#lastMs.set(machineId, this.#deps.now());
+    this.#heard.gone(machineId, this.#deps.now());
   }
 
   statusOf(machineId: string): NodeStatus | undefined {
-    return this.#statuses.get(machineId);
+    return this.#heard.statuses.get(machineId);
   }
 
   endsCluster(machine: Machine): string | undefined {
@@ -243,8 +245,7 @@ class DeskService implements Desk {
     const clusters = await this.#deps.inventory.listClusters();
     const cluster = clusters.find((c) => c.name === name);
     if (cluster === undefined) return undefined;
-    const heard = { statuses: this.#statuses, lastMs: this.#lastMs, startedAtMs: this.#startedAtMs };
-    const facts = bootstrapFacts(cluster, { ...this.#site.site, clusters }, heard, this.#deps.now());
+    const facts = bootstrapFacts(cluster, { ...this.#site.site, clusters }, this.#heard, this.#deps.now());
     return { cluster, facts };
   }
 

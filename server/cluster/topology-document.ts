@@ -2,6 +2,7 @@
 // it. A patch is read by the machine config's own table, so that a mistyped field is told at its line, before any machine
 // has been given it. Pure.
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
+import { SlipwayError } from "../contract/errors.ts";
 import { DOCUMENTS, type DocumentKind, V1ALPHA1 } from "../contract/machine-config/fields.ts";
 import { nearest } from "../contract/machine-config/nearest.ts";
 import { type Path, visit, type Walk } from "../contract/machine-config/walk.ts";
@@ -14,27 +15,55 @@ export type TopologyFile = { name: string; text: string };
 export type TopologyFault = Place & { file: string; path: string; message: string };
 export type Topology = { clusters: Cluster[]; roles: Role[]; machines: Machine[] };
 export type ParsedTopology = ({ kind: "topology" } & Topology) | { kind: "faults"; faults: TopologyFault[] };
+/** Makes a fault of what is found out later, at the place of a field of a document. */
+export type FaultAt = (kind: Kind, name: string, path: string, message: string) => TopologyFault;
+export type ReadTopology = { parsed: ParsedTopology; faultAt: FaultAt };
 
 /**
  * Reads all files together. Names may lead from one to another, or to what is `known` already.
  * @param known names of clusters and roles that exist outside these files.
  */
-export function parseTopology(
+export function readTopology(
   files: readonly TopologyFile[],
   known: { clusters: readonly string[]; roles: readonly string[] } = { clusters: [], roles: [] },
-): ParsedTopology {
+): ReadTopology {
   const faults: TopologyFault[] = [];
   const entries: Entry[] = [];
   for (const file of files) readFile(file, entries, faults);
   faults.push(...crossFaults(entries, known));
-  if (faults.length > 0) return { kind: "faults", faults };
+  const faultAt: FaultAt = (kind, name, path, message) => {
+    const entry = entries.find((e) => e.kind === kind && e.value.name === name);
+    return { file: entry?.file ?? "?", path, message, ...(entry?.placeOf(path) ?? { line: 1, column: 1 }) };
+  };
+  if (faults.length > 0) return { parsed: { kind: "faults", faults }, faultAt };
   const pick = <T>(kind: Kind) => entries.filter((e) => e.kind === kind).map((e) => e.value as T);
-  return { kind: "topology", clusters: pick("Cluster"), roles: pick("Role"), machines: pick("Machine") };
+  const topology = {
+    clusters: pick<Cluster>("Cluster"),
+    roles: pick<Role>("Role"),
+    machines: pick<Machine>("Machine"),
+  };
+  return { parsed: { kind: "topology", ...topology }, faultAt };
 }
+
+/** {@link readTopology} for whoever has nothing more to find out. */
+export const parseTopology = (...args: Parameters<typeof readTopology>): ParsedTopology => readTopology(...args).parsed;
 
 /** `rack.yaml:12:5: spec.endpoint: must be …`, one a line. */
 export const formatTopologyFaults = (faults: readonly TopologyFault[]): string[] =>
   faults.map((f) => `${f.file}:${f.line}:${f.column}: ${f.path === "" ? "" : `${f.path}: `}${f.message}`);
+
+/** All faults as one BAD_IMPORT, in the order of files and lines. */
+export function topologyError(faults: readonly TopologyFault[]): SlipwayError {
+  const isBefore = (a: TopologyFault, b: TopologyFault) =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+  const list = faults.toSorted(isBefore);
+  const told = list.map((f) => ({
+    at: `${f.file}:${f.line}:${f.column}`,
+    message: f.path === "" ? f.message : `${f.path}: ${f.message}`,
+  }));
+  const remedy = "Correct the named lines; nothing was written.";
+  return new SlipwayError("BAD_IMPORT", formatTopologyFaults(list).join("\n"), { faults: told, remedy });
+}
 
 function readFile(file: TopologyFile, entries: Entry[], faults: TopologyFault[]): void {
   const stream = readYamlStream(file.text);

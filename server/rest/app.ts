@@ -6,6 +6,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fast
 import type { Actor, Inventory } from "../../inventory/port.ts";
 import type { Log } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
+import { addClusterRoutes, type ClusterParts } from "./cluster-routes.ts";
 import { errorReply } from "./error-reply.ts";
 import { addEventRoutes } from "./event-routes.ts";
 import { addMachineRoutes } from "./machine-routes.ts";
@@ -25,6 +26,8 @@ export type AdminDeps = {
   actorOf: (request: FastifyRequest) => Actor;
   /** Makes a ticket for a machine that no boot script leads here; without it there is no such route. */
   issueTicket?: IssueTicket;
+  /** Clusters and machine configs; without it there are no such routes. */
+  clusters?: ClusterParts;
 };
 
 /** 20,000 rows of an import fit. */
@@ -52,6 +55,7 @@ export async function buildAdminApp(deps: AdminDeps): Promise<FastifyInstance> {
   addEventRoutes(app, deps);
   addStatusRoutes(app, deps);
   if (deps.issueTicket !== undefined) addTicketRoutes(app, deps, deps.issueTicket);
+  if (deps.clusters !== undefined) addClusterRoutes(app, deps, deps.clusters);
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;

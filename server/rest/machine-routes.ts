@@ -189,7 +189,7 @@ export async function getMachine({ inventory }: AdminDeps, ref: string): Promise
 }
 
 /** Leases and networks cost a look at the interfaces; only addresses need them. */
-async function gatherFacts({ inventory, now, status }: AdminDeps, withNetworks: boolean): Promise<Facts> {
+export async function gatherFacts({ inventory, now, status }: AdminDeps, withNetworks: boolean): Promise<Facts> {
   const [machines, leases, state] = await Promise.all([
     inventory.listMachines(),
     withNetworks ? inventory.listLeases() : [],
