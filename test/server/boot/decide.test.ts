@@ -42,6 +42,12 @@ const CASES: Case[] = [
     why: /person/,
   },
   { name: "an approved machine that a person ignores", machine: { boot: "ignore" }, want: "ignore", why: /person/ },
+  {
+    name: "an installed machine whose new install was ordered",
+    machine: { installation: { installId: "i1", number: 1, disk: "/dev/vda", at: 0 } },
+    want: "os",
+    why: /installed anew/,
+  },
   { name: "an installed machine", machine: { lifecycle: "installed" }, want: "disk", why: /on its disk/ },
   { name: "a ready machine", machine: { lifecycle: "ready" }, want: "disk", why: /on its disk/ },
   {

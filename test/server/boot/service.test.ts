@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NewEvent } from "../../../inventory/event.ts";
-import type { Inventory } from "../../../inventory/port.ts";
+import type { Inventory, MachineChange } from "../../../inventory/port.ts";
 import { openInventory } from "../../../inventory/store.ts";
 import { BootService, type BootServiceDeps } from "../../../server/boot/service.ts";
 
@@ -150,4 +150,57 @@ test("script, ticket and httpLoader write nothing for an address that does not s
   expect(await inventory.findMachineByMac(mac)).toBeUndefined();
   expect(events).toEqual([]);
   expect(await service.script({ mac }, { ...PEER, remoteIp: "192.0.2.101" })).toContain("kernel");
+});
+
+/** An installed machine, and what is known of it now. */
+async function installed(mac: string, over: Omit<MachineChange, "id"> = {}) {
+  const installation = { installId: "i1", number: 1, disk: "/dev/vda", at: 0 };
+  const change = { macs: [mac], name: `m${mac.slice(-2)}`, lifecycle: "approved", role: "worker" } as const;
+  const [machine] = await inventory.changeMachines([change], [], "anna");
+  await inventory.changeMachines([], [{ id: machine!.id, lifecycle: "installed", installation, ...over }], "anna");
+  return () => inventory.findMachineById(machine!.id);
+}
+
+test("script sends an installed machine to its disk, and says at the third unheard time that it failed", async () => {
+  const mac = "52:54:00:00:00:41";
+  const now = await installed(mac);
+  const service = serviceWith();
+  for (let n = 1; n <= 5; n++) {
+    expect(await service.script({ ...QUERY, mac }, PEER)).toMatch(/exit 1\n$/);
+    expect(await now()).toMatchObject({ diskBoots: n, activity: n < 3 ? "loading" : "failed" });
+  }
+  expect((await now())?.activityReason).toBe(
+    "it was sent to its disk 5 times and its agent was not heard: look at its screen; to install it anew: slipway install m41",
+  );
+  expect(events.filter((event) => event.kind === "disk-unheard")).toHaveLength(1);
+});
+
+test("httpLoader counts what no script counted: firmware asks by PXE, then by HTTP, in one power-on", async () => {
+  const mac = "52:54:00:00:00:42";
+  const now = await installed(mac);
+  const service = serviceWith();
+  await service.script({ ...QUERY, mac }, PEER);
+  for (let n = 0; n < 3; n++) expect(await service.httpLoader(mac, PEER)).toBe("disk");
+  expect((await now())?.diskBoots).toBe(1);
+  const restarted = serviceWith();
+  expect(await restarted.httpLoader(mac, PEER)).toBe("disk");
+  expect((await now())?.diskBoots).toBe(2);
+});
+
+test("script gives the OS to a machine whose new install was ordered, and counts nothing", async () => {
+  const mac = "52:54:00:00:00:43";
+  const install = { order: "o1", mayWipe: true, orderedAt: 0 };
+  const now = await installed(mac);
+  await inventory.changeMachines([], [{ id: (await now())!.id, lifecycle: "approved", install }], "anna");
+  const script = await serviceWith().script({ ...QUERY, mac }, PEER);
+  expect(script).toContain("it is to be installed anew");
+  expect(await now()).toMatchObject({ activity: "loading", install });
+  expect((await now())?.diskBoots).toBeUndefined();
+});
+
+test("script counts nothing for a machine that a person sent to a foreign disk", async () => {
+  const mac = "52:54:00:00:00:44";
+  await inventory.changeMachines([{ macs: [mac], boot: "disk" }], [], "anna");
+  await serviceWith().script({ ...QUERY, mac }, PEER);
+  expect((await inventory.findMachineByMac(mac))?.diskBoots).toBeUndefined();
 });
