@@ -27,6 +27,8 @@ export type NodeContext = {
   setup: string | undefined;
   bootstrapObstacle: string | undefined;
   hasImages: boolean;
+  /** The own API server was ready once since the machine started. */
+  hasApiAnswered: boolean;
   /** `spec.podCIDR` of the own Node object, once known. */
   podCidr: string | undefined;
   /** Other API servers, `ip:port`, as last learnt. */

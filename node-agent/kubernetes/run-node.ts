@@ -36,6 +36,7 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     setup: "the node is being set up",
     bootstrapObstacle: undefined,
     hasImages: false,
+    hasApiAnswered: false,
     podCidr: undefined,
     servers: parseServerList(readText(serverListPath(deps.stateDir)) ?? ""),
     tell: makeTell((text) => deps.log.info(text)),
@@ -106,6 +107,7 @@ class RunningNode implements KubernetesNode {
     const context = this.#context;
     await settle(context, this.#pods);
     const seen = await observe(context, this.#clients);
+    context.hasApiAnswered ||= seen.isApiServerReady;
     context.podCidr = seen.node?.spec?.podCIDR ?? context.podCidr;
     this.#publish(nodeStatus(seen));
     await this.#serveCluster(seen);

@@ -5,8 +5,8 @@ import { planCertificates } from "../../server/contract/kubernetes/certificates.
 import { renderCniConfig } from "../../server/contract/kubernetes/containerd.ts";
 import type { EtcdStart } from "../../server/contract/kubernetes/etcd.ts";
 import { chooseNodeIp, type NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
-import { NODE_PATHS, type NodeFile } from "../../server/contract/kubernetes/node-paths.ts";
-import { renderPodList, staticPods } from "../../server/contract/kubernetes/static-pod.ts";
+import { configFile, NODE_PATHS, type NodeFile } from "../../server/contract/kubernetes/node-paths.ts";
+import { type KubernetesObject, renderPodList, staticPods } from "../../server/contract/kubernetes/static-pod.ts";
 import type { CertificateAndKey } from "../../server/contract/machine-config/node-config.ts";
 import { generateKey } from "../../server/contract/pki/key.ts";
 import { apiServers } from "./balancer.ts";
@@ -73,7 +73,7 @@ async function carryOut(
   const files = nodeFiles({ config, facts, plans, issued, servers: apiServers(config, context.servers), cni });
   writeFiles(files);
   const versions = { config: versionOf(files), secrets: secretsVersion(plans, issued) };
-  pods?.setPods(renderPodList(staticPods(config, { ...facts, versions }, nodeIp)));
+  pods?.setPods(renderPodList(podsToRun(context, staticPods(config, { ...facts, versions }, nodeIp))));
   const fault = await startServices(context, services);
   context.settled = { ...settled, services: services.map(({ name }) => name) };
   if (fault !== undefined) return fault;
@@ -81,6 +81,17 @@ async function carryOut(
   const missing = await importImages(run, context.kubernetesVersion);
   context.hasImages = missing === undefined;
   return missing;
+}
+
+/**
+ * The others end at once without an API server, and each end doubles the kubelet's wait: they come when it answers. A file in
+ * /run remembers that it did, so that a restarted agent takes none of them away.
+ */
+function podsToRun(context: NodeContext, pods: readonly KubernetesObject[]): readonly KubernetesObject[] {
+  const path = `${NODE_PATHS.apiServerConfig}.answered`;
+  if (context.hasApiAnswered) writeFiles([configFile(path, "")]);
+  else context.hasApiAnswered = readText(path) !== undefined;
+  return context.hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
 }
 
 async function askVersion({ deps }: NodeContext): Promise<string | undefined> {

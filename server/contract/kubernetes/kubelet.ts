@@ -18,6 +18,8 @@ export function kubeletConfiguration(config: NodeConfig, facts: NodeFacts, stati
     oomScoreAdj: -450,
     serializeImagePulls: false,
     failSwapOn: false,
+    // The list of static pods comes from the agent beside it: asking is cheap, and a change shall not wait 20 s.
+    ...(staticPodUrl === undefined ? {} : { httpCheckFrequency: "2s" }),
     systemReserved: {
       cpu: "50m",
       "ephemeral-storage": "256Mi",
