@@ -13,6 +13,8 @@ export const PACKAGES = {
     "qemu-efi-aarch64": "UEFI firmware, arm64",
     mtools: "the disk that says so when it is booted",
     "dnsmasq-base": "the site's own DHCP server beside us (proxy mode)",
+    "systemd-container": "container nodes: the OS image's root under systemd-nspawn",
+    xfsprogs: "a container node's own /var",
   },
   /** Independent peers and measuring tools of the integration tests. */
   tests: {

@@ -6,7 +6,7 @@ import type { EventKind } from "../../inventory/event.ts";
 export type TimedEvent = { kind: string; at: number; detail?: { ms?: unknown } };
 
 /**
- * The parts of a boot, in order; each ends with the first event of one of its kinds.
+ * The parts of a machine's way from power-on to Ready, in order; each ends with the first event of one of its kinds.
  * A kind of a later part ends the parts before it too: a BIOS machine, for one, loads no loader.
  */
 export const PARTS = {
@@ -22,8 +22,18 @@ export const PARTS = {
   kernel: ["agent-contact"],
   /** Until it has its certificate. */
   agent: ["enrolled"],
+  /** Until all is on its disk, and the appliance knows; a container node has only its config to write. */
+  install: ["installed"],
+  /** Restart, firmware, loader on the disk, kernel: until the agent is heard from there. */
+  "second boot": ["agent-contact"],
+  /** The first control plane node only: until etcd has begun. */
+  "control plane": ["bootstrap-confirmed"],
+  /** Until Kubernetes says so. */
+  Ready: ["ready"],
 } as const satisfies Record<string, readonly EventKind[]>;
 export type Part = keyof typeof PARTS;
+/** Not every machine has these: a container node boots once, a worker begins no control plane. */
+const OPTIONAL: ReadonlySet<Part> = new Set<Part>(["second boot", "control plane"]);
 
 /** Milliseconds of each part that has ended, and of all of them. */
 export type BootSplit = { parts: Partial<Record<Part, number>>; totalMs: number; isEnrolled: boolean };
@@ -43,7 +53,10 @@ export function splitBoot(poweredOnAt: number, events: readonly TimedEvent[]): B
   const parts: Partial<Record<Part, number>> = {};
   let since = poweredOnAt;
   names.forEach((part, index) => {
-    const enders: readonly string[] = names.slice(index).flatMap((name) => [...PARTS[name]]);
+    const enders: readonly string[] = names
+      .slice(index)
+      .filter((name) => name === part || !(OPTIONAL.has(name) || OPTIONAL.has(part)))
+      .flatMap((name) => [...PARTS[name]]);
     const end = ours.find((event) => enders.includes(event.kind) && event.at >= since);
     if (end === undefined) return;
     parts[part] = end.at - since;
@@ -56,13 +69,27 @@ export function splitBoot(poweredOnAt: number, events: readonly TimedEvent[]): B
 const startOf = ({ kind, at, detail }: TimedEvent): number =>
   kind === "agent-contact" && typeof detail?.ms === "number" ? at - detail.ms : at;
 
+/** The last thing that is there names how far it came. */
+const REACHED = [
+  ["Ready", "to Ready"],
+  ["install", "to installed"],
+  ["agent", "to enrolled"],
+] as const satisfies readonly (readonly [Part, string])[];
+
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 /** `firmware 9.6 s, loader 0.4 s, image 3.1 s, kernel 12.0 s, agent 0.9 s: 26.0 s from power-on to enrolled`. */
 export function describeSplit(split: BootSplit): string {
-  const { "self-test": selfTest = 0, firmware, ...rest } = split.parts;
-  // People count the self-test as firmware; the measurements keep it apart.
-  const shown = firmware === undefined ? rest : { firmware: selfTest + firmware, ...rest };
-  const parts = Object.entries(shown).map(([part, ms]) => `${part} ${seconds(ms)}`);
-  return `${parts.join(", ")}: ${seconds(split.totalMs)} from power-on${split.isEnrolled ? " to enrolled" : " so far"}`;
+  const parts = Object.entries(shownParts(split.parts)).map(([part, ms]) => `${part} ${seconds(ms)}`);
+  const reached = REACHED.find(([part]) => split.parts[part] !== undefined)?.[1] ?? "so far";
+  return `${parts.join(", ")}: ${seconds(split.totalMs)} from power-on ${reached}`;
+}
+
+/** People count the self-test as firmware; the measurements keep it apart. A container node has neither, nor a loader. */
+function shownParts(all: BootSplit["parts"]): Record<string, number> {
+  const { "self-test": selfTest = 0, firmware, loader, image, kernel, ...rest } = all;
+  if (firmware === undefined) return all as Record<string, number>;
+  if (loader === 0 && image === 0) return { start: selfTest + firmware + (kernel ?? 0), ...rest };
+  const between = { ...(loader !== undefined && { loader }), ...(image !== undefined && { image }) };
+  return { firmware: selfTest + firmware, ...between, ...(kernel !== undefined && { kernel }), ...rest };
 }
