@@ -32,10 +32,14 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/grpc": [...BOOT, "server/contract"],
   "server/rest": [...BOOT, "server/contract", "server/cluster"],
   "server/cluster": ["server/contract", "inventory", "server/grpc/cluster-port.ts", ERRORS],
-  "server/cli": ["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
+  "server/cli": [
+    ...["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],
+    "boot-assets/image/kubernetes/find-kubectl.ts",
+  ],
   "server/appliance": ["server", "inventory", "ipxe", "boot-assets"],
   "server/main.ts": ["server", "inventory", "ipxe", "boot-assets"],
   "node-agent": ["server/contract"],
+  "node-agent/node": ["node-agent", "server/contract"],
   "node-agent/kubernetes": ["server/contract"],
 };
 

@@ -1,12 +1,12 @@
 // `machines`, `set`, `approve`, `retire` and `rm`.
-import { createInterface } from "node:readline/promises";
 import { SlipwayError } from "../contract/errors.ts";
 import type { MachineView, SetBody } from "../rest/schema.ts";
+import { confirm } from "./ask-person.ts";
 import { machinePage, machineTable, nextSteps } from "./machine-table.ts";
 import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
 
 type Machines = { machines: MachineView[] };
-const FIELDS = ["role", "name", "address", "boot"] as const;
+const FIELDS = ["role", "cluster", "name", "address", "boot"] as const;
 type Field = (typeof FIELDS)[number];
 export type SetOptions = CommonOptions & { [F in Field]?: string } & { approve?: boolean; unset?: string[] };
 
@@ -62,7 +62,8 @@ export async function runMove(
 
 async function showChanged(desk: Desk, { machines }: Machines): Promise<void> {
   const lines = machines.map((m) => {
-    const fields = [m.role, m.address, m.boot && `boot ${m.boot}`].filter(Boolean).join(", ");
+    const cluster = m.cluster && `cluster ${m.cluster}`;
+    const fields = [m.role, cluster, m.address, m.boot && `boot ${m.boot}`].filter(Boolean).join(", ");
     const also = m.name === undefined ? "" : ` (${m.macs[0]})`;
     return `${m.name ?? m.macs[0]}${also}: ${m.lifecycle}${fields ? `, ${fields}` : ""}\n`;
   });
@@ -72,22 +73,8 @@ async function showChanged(desk: Desk, { machines }: Machines): Promise<void> {
 export async function runRemove(args: readonly string[], options: CommonOptions & { yes?: boolean }): Promise<void> {
   const refs = splitRefs(args);
   const desk = await openDesk(options);
-  if (!options.yes && !(await confirm(refs))) return desk.note("Nothing was removed.\n");
+  const question = `Remove ${refs.join(", ")} from the inventory? A machine that is still there comes back as discovered.`;
+  if (!options.yes && !(await confirm(`rm ${refs.join(" ")}`, question))) return desk.note("Nothing was removed.\n");
   const { machines } = await desk.client.post<Machines>("/v1/machines/delete", { machines: refs });
   await show(desk, machines, () => machines.map((m) => `${m.name ?? m.macs[0]}: removed\n`).join(""));
-}
-
-/** Asks on a terminal; a script must say --yes. */
-async function confirm(refs: readonly string[]): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new SlipwayError("BAD_REQUEST", `rm ${refs.join(" ")}: nobody is there to be asked`, {
-      remedy: "Add --yes.",
-    });
-  }
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await asking.question(
-    `Remove ${refs.join(", ")} from the inventory? A machine that is still there comes back as discovered. [y/N] `,
-  );
-  asking.close();
-  return /^y(es)?$/i.test(answer.trim());
 }

@@ -2,7 +2,7 @@
 import type { MachineView } from "../rest/schema.ts";
 import { age, plain, renderPairs, renderTable } from "./table.ts";
 
-const HEAD = ["MAC", "NAME", "ROLE", "ADDRESS", "STATE", "NOW", "SEEN"];
+const HEAD = ["MAC", "NAME", "ROLE", "ADDRESS", "STATE", "NOW", "READY", "SEEN", "STEP"];
 const BEFORE = [
   "No machine is known yet.",
   "Power one on in a network that this appliance serves (`slipway status` shows which), or write one down:",
@@ -25,9 +25,26 @@ export function machineTable(machines: readonly MachineView[], now: number, widt
     orDash(m.address ?? m.leasedAddress),
     m.lifecycle,
     m.activity,
+    readyWord(m),
     isUnseen(m) ? "never" : age(m.seenAt, now),
+    stepOf(m),
   ]);
   return renderTable(HEAD, rows, width) + failures(sorted) + nextSteps(sorted);
+}
+
+/** Of a node of a cluster; a word that is not heard now is in brackets. */
+function readyWord(m: MachineView): string {
+  if (m.live?.node !== undefined)
+    return m.live.node.isReady ? `yes${m.live.node.holdsEndpoint ? ", endpoint" : ""}` : "no";
+  if (m.lifecycle === "ready") return "(yes)";
+  return m.lifecycle === "installed" ? "(no)" : "-";
+}
+
+/** What it does or lacks, in words, with bytes and time left. */
+function stepOf(m: MachineView): string {
+  if (m.verb !== undefined) return `${m.verb.verb} ordered`;
+  if (m.activityReason !== undefined) return m.activityReason;
+  return m.live?.node?.reason || "-";
 }
 
 /** A machine that a person wrote down has the time of that until the wire shows it; what boots is at least "firmware". */
@@ -79,11 +96,18 @@ export function machinePage(m: MachineView, now: number): string {
     ["macs", m.macs.join(" ")],
     ["id", m.id],
     ["role", m.role ?? "-"],
+    ["cluster", m.cluster],
     ["address", m.address === undefined ? undefined : `${m.address} (${reservation(m)})`],
     ["has now", m.leasedAddress],
     ["boot", m.boot],
     ["state", m.lifecycle],
     ["now", m.activityReason === undefined ? m.activity : `${m.activity}: ${m.activityReason}`],
+    ["node", nodeWords(m)],
+    ["runs from", m.live?.bootSource],
+    ["ordered", m.verb && `${m.verb.verb}, ${ago(isoOf(m.verb.at))}`],
+    ["install", m.install && installWords(m.install, ago)],
+    ["installed", m.installation && installationWords(m.installation, ago)],
+    ["to disk", m.diskBoots === undefined ? undefined : `${m.diskBoots} times in a row without its agent being heard`],
     ["pairing code", m.pairingCode],
     ["firmware", [m.firmware, m.arch].filter(Boolean).join(", ")],
     ["product", m.product],
@@ -96,3 +120,26 @@ export function machinePage(m: MachineView, now: number): string {
     ["last seen", isUnseen(m) ? "never" : ago(m.seenAt)],
   ]);
 }
+
+type Ago = (iso: string) => string | undefined;
+const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+function nodeWords({ live }: MachineView): string | undefined {
+  if (live?.node === undefined) return undefined;
+  const { isReady, reason, holdsEndpoint } = live.node;
+  return (isReady ? "Ready" : `not Ready: ${reason}`) + (holdsEndpoint ? ", holds the cluster's endpoint" : "");
+}
+
+function installWords(install: NonNullable<MachineView["install"]>, ago: Ago): string {
+  const { orderedAt, mayWipe, isConfigGiven, failure } = install;
+  const words = [
+    `ordered ${ago(isoOf(orderedAt))}`,
+    mayWipe && "may wipe the disk",
+    isConfigGiven && "has its config",
+    failure && `cannot go on: ${failure.reason}${failure.remedy === "" ? "" : ` (${failure.remedy})`}`,
+  ];
+  return words.filter(Boolean).join(", ");
+}
+
+const installationWords = ({ number, disk, at }: NonNullable<MachineView["installation"]>, ago: Ago): string =>
+  `${disk === "" ? "" : `on ${disk}, `}install ${number}, ${ago(isoOf(at))}`;

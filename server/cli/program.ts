@@ -1,13 +1,14 @@
 // Every command, its options and examples: what `slipway --help` says and docs/cli.md is made from (`npm run docs`). Actions are
 // loaded when they run, so that `slipway machines` does not wait for what `serve` needs.
 import { Command, Option } from "commander";
+import { addClusterCommands } from "./cluster-program.ts";
+import { client, examples } from "./command-parts.ts";
 import type { EventOptions } from "./event-commands.ts";
 import type { ExportOptions, ImportOptions } from "./file-commands.ts";
 import type { SetOptions } from "./machine-commands.ts";
+import { addOrderCommands } from "./order-program.ts";
 import type { CommonOptions } from "./output.ts";
-import type { TicketOptions } from "./ticket-commands.ts";
-
-const FORMATS = ["table", "json", "yaml"];
+import { addTicket } from "./ticket-program.ts";
 
 export function buildProgram(version: string): Command {
   const program = new Command("slipway")
@@ -19,7 +20,9 @@ export function buildProgram(version: string): Command {
   addServe(program);
   addMachineCommands(program);
   addLifecycleCommands(program);
+  addOrderCommands(program);
   addFileCommands(program);
+  addClusterCommands(program);
   addEventCommands(program);
   addStatusCommands(program);
   addTicket(program);
@@ -30,22 +33,13 @@ const FIRST_STEPS = `
 First steps:
   slipway status                            what the appliance serves, and alarms
   slipway machines                          the machines it has seen
+  slipway cluster create NAME               a cluster for them: its secrets and its endpoint
   slipway set MAC --role worker --approve   give one a role, and let it install
   slipway events MAC --follow               watch it boot
 
 The appliance is found by --socket, then SLIPWAY_SOCKET, then dataDir of slipway.yaml (here, or beside this program).
 Exit codes: 0 done, 1 a fault inside, 2 wrong input, 3 the environment, 4 not found, 5 refused.
 `;
-
-const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
-
-/** What every command that asks the appliance has. */
-function client(command: Command, formats = FORMATS, first = "table"): Command {
-  return command
-    .addOption(new Option("-o, --output <format>", "form of the output").choices(formats).default(first))
-    .option("--socket <path>", "admin socket of the appliance")
-    .option("--config <file>", "settings file that says where the socket is");
-}
 
 function addServe(program: Command): void {
   program
@@ -88,18 +82,20 @@ function addMachineCommands(program: Command): void {
     .description(
       "Changes fields of machines, all of them or none. A MAC that nobody knows is written down as a new machine.",
     )
-    .option("--role <role>", "controlplane or worker")
+    .option("--role <role>", "controlplane, worker, or a role that a file defines")
+    .option("--cluster <name>", "its cluster, where its role alone does not say it")
     .option("--name <name>", "host name (one machine)")
     .option("--address <ip>", "IPv4 address, reserved for it from approval on (one machine)")
     .option("--boot <what>", "what it boots from the network: os, disk or ignore")
     .option("--approve", "let it install")
-    .option("--unset <field...>", "clear role, name, address or boot")
+    .option("--unset <field...>", "clear role, cluster, name, address or boot")
     .addHelpText(
       "after",
       examples(
         "slipway set 52:54:00:12:34:56 --role controlplane --name cp1 --address 192.0.2.10 --approve",
         "slipway set 52:54:00:12:34:57,52:54:00:12:34:58 --role worker --approve",
         "slipway set web1 --boot disk",
+        "slipway set web1 --cluster rack1",
         "slipway set web1 --unset boot,address",
       ),
     )
@@ -148,7 +144,7 @@ function addLifecycleCommands(program: Command): void {
 }
 
 const FILE_FORM = `
-CSV: the first line names the columns, any of mac, role, name, address, boot, uuid, serial; several MACs of one machine
+CSV: the first line names the columns, any of mac, role, cluster, name, address, boot, uuid, serial; several MACs of one machine
 stand in one cell, with blanks between them. YAML: a stream of Machine documents, as \`slipway export\` writes them.
 What a row does not say stays as it is.
 `;
@@ -240,27 +236,5 @@ function addStatusCommands(program: Command): void {
     .action(async (options: CommonOptions & { verify?: boolean; limit?: string }) => {
       const { runAudit } = await import("./status-commands.ts");
       await runAudit(options);
-    });
-}
-
-function addTicket(program: Command): void {
-  client(
-    program
-      .command("ticket")
-      .summary("a ticket for a machine that is not netbooted")
-      .argument("<mac>", "the MAC address that it will show"),
-    ["json"],
-    "json",
-  )
-    .description(
-      "Makes the ticket that a netboot would have brought, for a machine whose root is started by other means (a container node): it is put at /run/slipway/ticket.json there, and the agent enrols with it, once. Its token is a secret.",
-    )
-    .option("--file <path>", "write it to this file, readable by its owner only")
-    .option("--address <ip>", "the appliance's address as the machine reaches it (default: the first served)")
-    .addOption(new Option("--arch <arch>", "the machine's architecture, where it is known").choices(["amd64", "arm64"]))
-    .addHelpText("after", examples("slipway ticket 52:54:00:12:34:56 --file /run/node1/ticket.json"))
-    .action(async (mac: string, options: TicketOptions) => {
-      const { runTicket } = await import("./ticket-commands.ts");
-      await runTicket(mac, options);
     });
 }

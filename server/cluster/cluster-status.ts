@@ -26,6 +26,8 @@ export type NodeView = {
 export type WaitingView = { name: string; lifecycle: string; doing: string; waits: string; next: string };
 export type ClusterStatus = {
   name: string;
+  /** ISO-8601 UTC. */
+  createdAt: string;
   endpoint?: string;
   /** Node that has the endpoint's address now. */
   endpointHolder?: string;
@@ -67,7 +69,7 @@ export function clusterStatus(record: ClusterRecord, facts: StatusFacts): Cluste
   const holder = installed.find(({ machine }) => statusOf(machine.id)?.holdsEndpoint);
   const { endpoint, port } = cluster;
   const parts = {
-    name: cluster.name,
+    ...{ name: cluster.name, createdAt: record.createdAt },
     ...(endpoint === undefined ? {} : { endpoint: `https://${endpoint}:${port}` }),
     ...(holder === undefined ? {} : { endpointHolder: callMachine(holder.machine) }),
     bootstrap: bootstrapView(facts.decision, cluster.name),

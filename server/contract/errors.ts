@@ -65,6 +65,12 @@ export const ERRORS = {
     exit: 5,
     remedy: "Choose another value, or change the other machine first.",
   },
+  CLUSTER_NOT_WHOLE: {
+    status: 409,
+    grpc: "FAILED_PRECONDITION",
+    exit: 5,
+    remedy: "`slipway cluster status` shows each part; `--wait` waits until all of it is there.",
+  },
   BAD_TRANSITION: {
     status: 409,
     grpc: "FAILED_PRECONDITION",

@@ -22,6 +22,7 @@ const component = z.object({ name: z.string(), state: z.string(), detail: z.stri
 
 export const CLUSTER_STATUS = z.object({
   name: z.string(),
+  createdAt: z.string().describe("ISO-8601 UTC."),
   endpoint: z.string().optional(),
   endpointHolder: z.string().optional().describe("Node that has the endpoint's address now."),
   isGreen: z.boolean(),
