@@ -27,8 +27,10 @@ export type NodeContext = {
   setup: string | undefined;
   bootstrapObstacle: string | undefined;
   hasImages: boolean;
-  /** The own API server was ready once since the machine started. */
+  /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;
+  /** Its Node object was Ready at the last look. */
+  isReady: boolean;
   /** `spec.podCIDR` of the own Node object, once known. */
   podCidr: string | undefined;
   /** Other API servers, `ip:port`, as last learnt. */

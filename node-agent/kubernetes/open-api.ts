@@ -7,8 +7,7 @@ export type ApiTarget = {
   server: string;
   /** PEM. */
   ca: string;
-  crt: string;
-  key: string;
+  credential: { crt: string; key: string } | { token: string };
 };
 /** `failed`: no answer, or one that cannot be read. `refused`: an answer with a status from 400 on. */
 export type ApiAnswer<T> =
@@ -28,11 +27,14 @@ const TIMEOUT_MS = 10_000;
 const MOST_BYTES = 64 * 2 ** 20;
 
 export function openApi(target: ApiTarget): Api {
-  const { ca, key, crt } = target;
-  const agent = new Agent({ keepAlive: true, maxSockets: 2, ca, cert: crt, key });
+  const { ca, credential } = target;
+  const own = "crt" in credential ? { cert: credential.crt, key: credential.key } : {};
+  const bearer = "token" in credential ? { authorization: `Bearer ${credential.token}` } : {};
+  const agent = new Agent({ keepAlive: true, maxSockets: 2, ca, ...own });
   const call = <T>(method: string, path: string, timeoutMs: number, body?: { text: string; type: string }) =>
     new Promise<ApiAnswer<T>>((resolve) => {
       const headers = {
+        ...bearer,
         accept: "application/json",
         "user-agent": "slipway",
         ...(body === undefined ? {} : { "content-type": body.type, "content-length": Buffer.byteLength(body.text) }),

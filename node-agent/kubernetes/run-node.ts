@@ -4,7 +4,7 @@
 import type { ClusterOrders, NodeStatus } from "../../server/contract/generated/agent.ts";
 import { parseServerList } from "./balancer.ts";
 import { makeTell, type NodeContext } from "./context.ts";
-import { isSameStatus, nodeStatus, type Observation } from "./node-status.ts";
+import { isSameStatus, nodeStatus, type Observation, readiness } from "./node-status.ts";
 import type { KubernetesDeps, KubernetesNode } from "./port.ts";
 import {
   applyObjects,
@@ -37,6 +37,7 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     bootstrapObstacle: undefined,
     hasImages: false,
     hasApiAnswered: false,
+    isReady: false,
     podCidr: undefined,
     servers: parseServerList(readText(serverListPath(deps.stateDir)) ?? ""),
     tell: makeTell((text) => deps.log.info(text)),
@@ -107,7 +108,7 @@ class RunningNode implements KubernetesNode {
     const context = this.#context;
     await settle(context, this.#pods);
     const seen = await observe(context, this.#clients);
-    context.hasApiAnswered ||= seen.isApiServerReady;
+    context.isReady = seen.node !== undefined && readiness(seen.node).ready;
     context.podCidr = seen.node?.spec?.podCIDR ?? context.podCidr;
     this.#publish(nodeStatus(seen));
     await this.#serveCluster(seen);
@@ -121,6 +122,8 @@ class RunningNode implements KubernetesNode {
     const { settled } = context;
     if (admin === undefined || settled === undefined) return;
     await applyObjects(context, settled, admin, this.#duties);
+    // Whatever of it was refused: the rest of the control plane may begin.
+    context.hasApiAnswered = true;
     await approveServing(context, settled, admin);
     await labelNodes(context, admin, seen.nodes);
   }

@@ -6,7 +6,7 @@ import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.t
 import type { NodeContext } from "./context.ts";
 import type { NodeObject } from "./node-patch.ts";
 import type { Observation, PodObject } from "./node-status.ts";
-import { type Api, type ApiAnswer, openApi } from "./open-api.ts";
+import { type Api, type ApiAnswer, type ApiTarget, openApi } from "./open-api.ts";
 import { readEtcdData, readText } from "./run-files.ts";
 import { readUnits } from "./run-systemd.ts";
 import { SERVICE_ORDER } from "./services.ts";
@@ -22,28 +22,33 @@ export type Clients = {
   /** As the cluster's admin, at the own API server. */
   admin(): Api | undefined;
   etcd(): Api | undefined;
+  /** As whoever may only ask to join. */
+  bootstrap(): Api | undefined;
   close(): void;
 };
+
+/** Certificate and key in one file, which the kubelet replaces at each rotation. */
+export const KUBELET_CERTIFICATE = `${NODE_PATHS.kubeletPki}/kubelet-client-current.pem`;
 
 export function openClients(context: NodeContext): Clients {
   const { config } = context.deps;
   const kept = new Map<string, { made: string; api: Api }>();
   /** A client is made anew when its certificate is. */
-  const client = (name: string, server: string, ca: string, pair: { crt: string; key: string } | undefined) => {
-    if (pair === undefined) return undefined;
+  const client = (name: string, server: string, ca: string, credential: ApiTarget["credential"] | undefined) => {
+    if (credential === undefined) return undefined;
+    const made = "crt" in credential ? credential.crt : credential.token;
     const old = kept.get(name);
-    if (old?.made === pair.crt) return old.api;
+    if (old?.made === made) return old.api;
     old?.api.close();
-    const api = openApi({ server, ca, ...pair });
-    kept.set(name, { made: pair.crt, api });
+    const api = openApi({ server, ca, credential });
+    kept.set(name, { made, api });
     return api;
   };
   const { controlPlane, cluster } = config;
   const issued = (name: string) => context.settled?.issued.get(name);
   return {
     kubelet: () => {
-      // Certificate and key in one file, which the kubelet replaces at each rotation.
-      const pem = readText(`${NODE_PATHS.kubeletPki}/kubelet-client-current.pem`);
+      const pem = readText(KUBELET_CERTIFICATE);
       return client(
         "kubelet",
         balancerUrl(config),
@@ -57,6 +62,7 @@ export function openClients(context: NodeContext): Clients {
     etcd: () =>
       controlPlane &&
       client("etcd", `https://127.0.0.1:${PORTS.etcdClient}`, controlPlane.etcdCa.crt, issued("etcd-admin")),
+    bootstrap: () => client("bootstrap", balancerUrl(config), cluster.caCrt, { token: cluster.bootstrapToken }),
     close: () => {
       for (const { api } of kept.values()) api.close();
       kept.clear();
@@ -68,6 +74,18 @@ export function openClients(context: NodeContext): Clients {
 export async function isApiReady(clients: Clients): Promise<boolean> {
   const answer = await clients.admin()?.get("/readyz", READY_TIMEOUT_MS);
   return answer?.kind === "ok";
+}
+
+/**
+ * Whether the cluster would hear this node's kubelet: with its own certificate, or else with the token that joins.
+ * @returns why not, in words; undefined when it would.
+ */
+export async function whyUnheard(clients: Clients): Promise<string | undefined> {
+  const own = clients.kubelet();
+  const answer = await (own ?? clients.bootstrap())!.get("/readyz", READY_TIMEOUT_MS);
+  // A certificate that is refused is the kubelet's to replace.
+  if (answer.kind === "ok" || (own !== undefined && answer.kind === "refused" && answer.status < 500)) return undefined;
+  return answer.reason;
 }
 
 export async function observe(context: NodeContext, clients: Clients): Promise<Observation> {
@@ -86,11 +104,13 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
     isControlPlane ? observeEtcd(context, clients) : undefined,
     isControlPlane ? isApiReady(clients) : false,
   ]);
+  const unheard = context.hasApiAnswered || isControlPlane ? undefined : await whyUnheard(clients);
+  if (!isControlPlane && unheard === undefined && settled !== undefined) context.hasApiAnswered = true;
   const cluster = isApiServerReady ? await observeCluster(clients.admin()!) : { nodes: [], pending: [] };
   return {
     installId: deps.installId,
     isControlPlane,
-    setup: context.setup,
+    setup: context.setup ?? (unheard === undefined ? undefined : `the cluster's API does not answer yet: ${unheard}`),
     bootstrapObstacle: context.bootstrapObstacle,
     units,
     etcd,

@@ -1,6 +1,7 @@
 // Brings a node to what its config says, as often as asked: disk, certificates, files, services. It looks at what is, changes
 // what differs, and may be cut anywhere. Edge: the system. Called by run-node.ts at each look.
 import { createHash, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import { planCertificates } from "../../server/contract/kubernetes/certificates.ts";
 import { renderCniConfig } from "../../server/contract/kubernetes/containerd.ts";
 import type { EtcdStart } from "../../server/contract/kubernetes/etcd.ts";
@@ -16,6 +17,7 @@ import { nodeDirectories, nodeFiles } from "./node-files.ts";
 import type { Surroundings } from "./port.ts";
 import { makeDirectories, readEtcdData, readText, writeFiles } from "./run-files.ts";
 import { importImages } from "./run-images.ts";
+import { KUBELET_CERTIFICATE } from "./run-observe.ts";
 import { readUnits, systemctl } from "./run-systemd.ts";
 import { ephemeralService, planServices, restartKeyOf, type ServiceName, type ServicePlan } from "./services.ts";
 import type { StaticPodService } from "./static-pod-service.ts";
@@ -58,13 +60,10 @@ async function carryOut(
   makeDirectories(nodeDirectories(config));
   const settled = decide(context, around, nodeIp);
   const { facts } = settled;
-  const services = planServices({
-    config,
-    facts,
-    nodeIp,
-    ephemeralDevice: deps.ephemeralDevice,
-    etcdStart: etcdStart(context),
-  });
+  const { ephemeralDevice } = deps;
+  noteAnswer(context);
+  const all = planServices({ config, facts, nodeIp, ephemeralDevice, etcdStart: etcdStart(context) });
+  const services = servicesToRun(context, all);
   const cni =
     config.cluster.cni === "flannel" && context.podCidr !== undefined
       ? renderCniConfig(context.podCidr, around.mtuBytes)
@@ -75,6 +74,7 @@ async function carryOut(
   const versions = { config: versionOf(files), secrets: secretsVersion(plans, issued) };
   pods?.setPods(renderPodList(podsToRun(context, staticPods(config, { ...facts, versions }, nodeIp))));
   const fault = await startServices(context, services);
+  if (services.some(({ name }) => name === "kubelet")) await renewKubelet(context);
   context.settled = { ...settled, services: services.map(({ name }) => name) };
   if (fault !== undefined) return fault;
   if (context.hasImages) return undefined;
@@ -83,16 +83,40 @@ async function carryOut(
   return missing;
 }
 
-/**
- * The others end at once without an API server, and each end doubles the kubelet's wait: they come when it answers. A file in
- * /run remembers that it did, so that a restarted agent takes none of them away.
- */
-function podsToRun(context: NodeContext, pods: readonly KubernetesObject[]): readonly KubernetesObject[] {
-  const path = `${NODE_PATHS.apiServerConfig}.answered`;
-  if (context.hasApiAnswered) writeFiles([configFile(path, "")]);
-  else context.hasApiAnswered = readText(path) !== undefined;
-  return context.hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
+/** Remembers in /run that the API has answered since the machine started: a restarted agent takes nothing back. */
+const ANSWERED = `${dirname(NODE_PATHS.apiServerConfig)}/api-has-answered`;
+
+function noteAnswer(context: NodeContext): void {
+  if (readText(ANSWERED) !== undefined) context.hasApiAnswered = true;
+  else if (context.hasApiAnswered) writeFiles([configFile(ANSWERED, "")]);
 }
+
+/** How much was there when the kubelet last began: nothing, the API, the API and its own certificate. Kept in /run. */
+const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
+
+/**
+ * A kubelet that begins without an API or a certificate fails in many places (its node's registration, CSINode), each with
+ * waits that grow to 7 and 20 s, and it ends itself after two minutes. Begun again when it has both it is Ready in seconds.
+ * Pods are not touched by that.
+ */
+async function renewKubelet(context: NodeContext): Promise<void> {
+  const hasCertificate = readText(KUBELET_CERTIFICATE) !== undefined;
+  const stage = context.hasApiAnswered ? (hasCertificate ? 2 : 1) : 0;
+  const text = readText(STAGE);
+  if (text !== undefined && Number(text) >= stage) return;
+  writeFiles([configFile(STAGE, String(stage))]);
+  if (text !== undefined && !context.isReady) await systemctl(context.deps.run, "restart", ["kubelet"], false);
+}
+
+/** The others end at once without an API server, and each end doubles the kubelet's wait: they come when it answers. */
+const podsToRun = ({ hasApiAnswered }: NodeContext, pods: readonly KubernetesObject[]) =>
+  hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
+
+/** A worker's kubelet has nothing to do before the API answers; a control plane's must run the API server first. */
+const servicesToRun = ({ deps, hasApiAnswered }: NodeContext, services: readonly ServicePlan[]) =>
+  hasApiAnswered || deps.config.controlPlane !== undefined
+    ? services
+    : services.filter(({ name }) => name !== "kubelet");
 
 async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
   const { stdout } = await deps.run("kubelet", ["--version"], 20_000);

@@ -20,6 +20,9 @@ export function controllerManagerArguments({ cluster }: NodeConfig, controlPlane
     "cluster-signing-key-file": managerSecret("ca.key"),
     "configure-cloud-routes": "false",
     controllers: "*,tokencleaner",
+    // Its forty controllers ask for tokens one by one at the start: with 20 requests a second, its default, that takes 5 s.
+    "kube-api-burst": "150",
+    "kube-api-qps": "100",
     kubeconfig,
     "leader-elect": "true",
     profiling: "false",

@@ -27,10 +27,10 @@ export function kubeletConfiguration(config: NodeConfig, facts: NodeFacts, stati
       pid: "100",
     },
     logging: { format: "json" },
-    shutdownGracePeriod: "30s",
-    shutdownGracePeriodCriticalPods: "10s",
     streamingConnectionIdleTimeout: "5m0s",
     tlsMinVersion: "VersionTLS13",
+    // Its default lies in /usr, which is read-only.
+    volumePluginDir: "/var/lib/kubelet/volumeplugins",
     ...kubelet.extraConfig,
     // From here on what a config cannot change: the decoder refuses these keys.
     apiVersion: "kubelet.config.k8s.io/v1beta1",

@@ -225,7 +225,7 @@ describe("small texts", () => {
   test("what a config switches off is not applied", () => {
     const names = (cluster: string) => clusterObjects(controlPlane({ cluster }), facts()).map((o) => o.metadata.name);
     const off = names("  proxy: {disabled: true}\n  coreDNS: {disabled: true}\n  network: {cni: {name: none}}\n");
-    expect(off).toHaveLength(4);
+    expect(off).toHaveLength(6);
     expect(names("")).toEqual(expect.arrayContaining(["kube-proxy", "kube-flannel", "coredns", "kube-dns"]));
   });
 });
