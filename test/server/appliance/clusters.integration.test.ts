@@ -91,7 +91,7 @@ test("files are applied all or none, and say what they change", async () => {
   writeFileSync(file, SITE.replace("192.0.2.10", "192.0.2.1"));
   expect(await slipway("apply", "-f", dir)).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining(`${file}:18:66: spec.address: 192.0.2.1 is this appliance's own address`),
+    stderr: expect.stringContaining(`${file}:17:66: spec.address: 192.0.2.1 is this appliance's own address`),
   });
   expect(await json("cluster", "list")).toEqual([]);
   writeFileSync(file, SITE);
@@ -120,8 +120,13 @@ test("files are applied all or none, and say what they change", async () => {
   const worker = (await slipway("config", "node-2")).stdout;
   expect(worker).toMatch(/storage: "?yes"?/);
 
-  const status = await json<ClusterStatusView>("cluster", "status").catch((fault) => fault as Error);
-  expect(String(status)).toContain("CLUSTER_NOT_WHOLE".length > 0 ? "not whole" : "");
+  const { code, stdout, stderr } = await slipway("cluster", "status", "-o", "json");
+  const status = JSON.parse(stdout) as ClusterStatusView;
+  expect({ code, stderr }).toEqual({ code: 5, stderr: expect.stringContaining("cluster rack1: not whole: ") });
+  expect(status.waiting.map((m) => `${m.name}: ${m.waits}: ${m.next}`)).toEqual([
+    "node-1: nobody approved it yet: slipway approve node-1",
+    "node-2: nobody approved it yet: slipway approve node-2",
+  ]);
 });
 
 test("a kubeconfig merges as kubectl's, is for its owner alone, and kubectl takes it", async () => {
