@@ -1,5 +1,6 @@
-// The few calls of the C library that Node has no word for: setting the clock, a datagram to systemd, a packet socket. Edge.
-// Where koffi cannot be loaded (its native part is missing, or there is another libc) the agent lives on without these three.
+// The few calls of the C library that Node has no word for: setting clock and host name, a datagram to systemd, packet and
+// netlink sockets. Edge. Where koffi cannot be loaded (its native part is missing, or there is another libc) the agent lives
+// on without them. What only the install needs is in install/.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ export type Libc = {
   recv(fd: number, bytes: Buffer, length: number, flags: number): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
   close(fd: number): number;
+  sethostname(name: Buffer, length: number): number;
   errno(): number;
 };
 
@@ -41,6 +43,7 @@ export async function openLibc(): Promise<Libc> {
     recv: lib.func("int64_t recv(int fd, _Out_ uint8_t *bytes, size_t length, int flags)"),
     setsockopt: lib.func("int setsockopt(int fd, int level, int name, void *value, uint32_t length)"),
     close: lib.func("int close(int fd)"),
+    sethostname: lib.func("int sethostname(void *name, size_t length)"),
     errno: () => koffi.errno(),
   };
 }

@@ -1,24 +1,29 @@
 // The machine's network interfaces, from /sys/class/net, with the addresses that Node sees. Edge: reads the machine.
 import { networkInterfaces } from "node:os";
 import type { Nic } from "../server/contract/generated/agent.ts";
+import { isInContainer } from "./read-boot.ts";
 import { exists, type Root, readLinkName, readNames, readNumber, readText } from "./read-sysfs.ts";
 
 /** Addresses of an interface with prefix length. Injected, because a test's directory of files has no network. */
 export type AddressesOf = (name: string) => string[];
 
-/** Names that makers of containers give to the card: nspawn, LXC, Docker. Pods' ends of cables look the same but for the name. */
-const CONTAINER_CARD = /^(eth|host|mv-)\w*$/;
+/** What a container's way out is called; a pod's cable or a bridge's name is another. Pods' ends look the same but for it. */
+const CONTAINER_CARD = /^(host0|eth\d+|en\w+|mv-\w+)$/;
 
 /**
- * Interfaces that are hardware (they have a `device`), by name. Bridges, tunnels and lo are left out. In a container no
- * device stands behind the card.
+ * Names of the interfaces that are the machine's own: those with hardware (a `device`), and in a container, which has none,
+ * those that its host names so. Bridges, tunnels, pods' cables and lo are left out.
  */
+export function readCardNames(from: Root): string[] {
+  const isContainer = isInContainer(from);
+  return readNames(from, "sys/class/net").filter(
+    (name) => exists(from, `sys/class/net/${name}/device`) || (isContainer && CONTAINER_CARD.test(name)),
+  );
+}
+
+/** The machine's own interfaces, by name. */
 export function readNics(from: Root, addressesOf: AddressesOf = ownAddresses): Nic[] {
-  const isContainer = exists(from, "run/systemd/container");
-  const isCard = (name: string) =>
-    isContainer ? CONTAINER_CARD.test(name) : exists(from, `sys/class/net/${name}/device`);
-  return readNames(from, "sys/class/net")
-    .filter(isCard)
+  return readCardNames(from)
     .map((name) => {
       const at = `sys/class/net/${name}`;
       return {

@@ -14,6 +14,7 @@ import {
   EnrolmentClient,
   type EnrolRequest,
   type EnrolResponse,
+  type FetchConfigResponse,
   NodeClient,
   type NodeOrder,
   type NodeReport,
@@ -39,6 +40,8 @@ export type Link = {
   enrol(request: EnrolRequest): Promise<Answer<EnrolResponse>>;
   renew(request: RenewRequest): Promise<Answer<RenewResponse>>;
   report(): ClientDuplexStream<NodeReport, NodeOrder>;
+  /** The machine config for an order. Secret. */
+  fetchConfig(order: string): Promise<Answer<string>>;
   /** The chain that the open connection was trusted by, leaf first. */
   chain(): readonly X509Certificate[];
   answerOf(error: unknown): Failure;
@@ -95,6 +98,10 @@ export function openLink(server: string, options: PinnedOptions): Link {
     enrol: (request) => ask((...rest) => enrolment.enrol(request, ...rest)),
     renew: (request) => ask((...rest) => enrolment.renew(request, ...rest)),
     report: () => node.report(),
+    fetchConfig: async (order) => {
+      const answer = await ask<FetchConfigResponse>((...rest) => node.fetchConfig({ order }, ...rest));
+      return answer.kind === "answer" ? { kind: "answer", value: answer.value.config } : answer;
+    },
     chain: () => credentials.chain,
     answerOf,
     close: () => enrolment.close(),

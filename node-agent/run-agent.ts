@@ -4,6 +4,7 @@ import type { Facts } from "../server/contract/generated/agent.ts";
 import { pairingCode } from "../server/contract/pairing-code.ts";
 import { keyFingerprint } from "../server/contract/pki/key.ts";
 import { backoffMs } from "./backoff.ts";
+import { Duties } from "./run-duties.ts";
 import { enrol, renew } from "./run-enrol.ts";
 import { type Progressed, runSession, type SessionEnd } from "./run-session.ts";
 import { type Standing, statusOf } from "./status.ts";
@@ -18,28 +19,59 @@ const STRANGER_WAIT_MS = 30_000;
 /** Runs until the signal says stop. */
 export async function runAgent(world: World, signal: AbortSignal): Promise<void> {
   const progressed: Progressed = { ackedSeq: -1, wasInTouch: false };
+  const face = new Face(world);
+  const duties = new Duties(world, () => face.redraw(), signal);
+  face.duties = duties;
   world.notify("READY=1");
+  // The node first: it needs no appliance, and nobody waits for one on its account.
+  duties.start();
+  const life: Life = { world, face, duties };
   while (!signal.aborted) {
-    const identity = world.store.readIdentity() ?? (await obtainIdentity(world, signal));
-    if (identity !== undefined) await stayInTouch(world, identity, progressed, signal);
+    const identity = world.store.readIdentity() ?? (await obtainIdentity(life, signal));
+    if (identity !== undefined) await stayInTouch(life, identity, progressed, signal);
   }
   world.notify("STOPPING=1");
+  await duties.stop();
 }
 
+type Life = { world: World; face: Face; duties: Duties };
 type Shown = { mac: string; server: string; caFingerprint: string };
 
 /** Draws the screen, and tells systemd the same in one line. */
-function show(world: World, shown: Shown | undefined, standing: Standing, facts?: Facts): void {
-  const known = {
-    facts: facts ?? world.observe(),
-    standing,
-    mac: shown?.mac ?? "",
-    server: shown?.server ?? "",
-    pairingCode: shown === undefined ? "" : pairingCode(shown.caFingerprint, keyFingerprint(world.store.key())),
-  };
-  const status = statusOf(known);
-  world.show(status);
-  world.notify(`STATUS=${status.state}`);
+class Face {
+  readonly #world: World;
+  duties: Duties | undefined;
+  #facts: Facts | undefined;
+  #shown: Shown | undefined;
+  #standing: Standing = { kind: "starting" };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  show(shown: Shown | undefined, standing: Standing, facts?: Facts): void {
+    this.#shown = shown;
+    this.#standing = standing;
+    this.#facts = facts ?? this.#world.observe();
+    this.redraw();
+  }
+
+  /** With the facts of the last look: progress comes once a second, and disks are not read for it. */
+  redraw(): void {
+    const [shown, world] = [this.#shown, this.#world];
+    this.#facts ??= world.observe();
+    const status = statusOf({
+      facts: this.#facts,
+      standing: this.#standing,
+      work: this.duties?.work() ?? { kind: "none" },
+      running: this.duties?.running(),
+      mac: shown?.mac ?? "",
+      server: shown?.server ?? "",
+      pairingCode: shown === undefined ? "" : pairingCode(shown.caFingerprint, keyFingerprint(world.store.key())),
+    });
+    world.show(status);
+    world.notify(`STATUS=${status.state}`);
+  }
 }
 
 /** How often a waiting agent looks whether an address came. */
@@ -58,20 +90,20 @@ async function waitForNetwork(world: World, ms: number, signal: AbortSignal): Pr
 }
 
 /** Waits for a ticket and trades it in. Returns undefined when the signal says stop. */
-async function obtainIdentity(world: World, signal: AbortSignal): Promise<Identity | undefined> {
+async function obtainIdentity({ world, face }: Life, signal: AbortSignal): Promise<Identity | undefined> {
   let refusedToken = "";
   let failures = 0;
   while (!signal.aborted) {
     const file = world.store.readTicket();
     if (file?.kind !== "ticket" || file.ticket.token === refusedToken) {
-      if (file?.kind !== "ticket") show(world, undefined, { kind: "no-ticket", reason: file?.reason ?? NO_TICKET });
+      if (file?.kind !== "ticket") face.show(undefined, { kind: "no-ticket", reason: file?.reason ?? NO_TICKET });
       await world.wait(TICKET_EVERY_MS, signal);
       continue;
     }
-    if (failures === 0) show(world, file.ticket, { kind: "enrolling" });
+    if (failures === 0) face.show(file.ticket, { kind: "enrolling" });
     const answer = await enrol(world, file.ticket);
     if (answer.kind === "answer") return keepIdentity(world, answer.value);
-    show(world, file.ticket, answer.kind === "unreachable" ? answer : { kind: "refused", reason: answer.reason });
+    face.show(file.ticket, answer.kind === "unreachable" ? answer : { kind: "refused", reason: answer.reason });
     world.log.warn(`Enrolment: ${answer.reason}`);
     if (answer.kind === "unreachable") await waitForNetwork(world, backoffMs(++failures, world.chance()), signal);
     else refusedToken = file.ticket.token;
@@ -90,24 +122,21 @@ function keepIdentity(world: World, identity: Identity): Identity {
 }
 
 /** Session after session, until the signal says stop or the identity changed. */
-async function stayInTouch(
-  world: World,
-  identity: Identity,
-  progressed: Progressed,
-  signal: AbortSignal,
-): Promise<void> {
+async function stayInTouch(life: Life, identity: Identity, progressed: Progressed, signal: AbortSignal): Promise<void> {
+  const { world, face, duties } = life;
   let current = identity;
   let failures = 0;
   while (!signal.aborted) {
     progressed.wasInTouch = false;
     const events = {
+      duties,
       onState: (state: Parameters<typeof inTouch>[0], disk: Parameters<typeof inTouch>[1], facts: Facts) =>
-        show(world, current, inTouch(state, disk), facts),
+        face.show(current, inTouch(state, disk), facts),
     };
     const end = await runSession(world, current, progressed, events, signal);
     if (end.kind === "stopped") return;
     failures = progressed.wasInTouch ? 1 : failures + 1;
-    current = await recover(world, current, end, failures, signal);
+    current = await recover(life, current, end, failures, signal);
   }
 }
 
@@ -118,7 +147,7 @@ const inTouch = (
 
 /** What follows a session's end: a new certificate, a wait, or both. Returns the identity to go on with. */
 async function recover(
-  world: World,
+  { world, face }: Life,
   identity: Identity,
   end: Exclude<SessionEnd, { kind: "stopped" }>,
   failures: number,
@@ -126,7 +155,7 @@ async function recover(
 ): Promise<Identity> {
   if (end.kind === "unreachable" || end.kind === "refused") {
     world.log.warn(end.reason);
-    show(world, identity, { kind: "unreachable", reason: end.reason });
+    face.show(identity, { kind: "unreachable", reason: end.reason });
     await waitForNetwork(world, backoffMs(failures, world.chance()), signal);
     return identity;
   }
@@ -139,12 +168,26 @@ async function recover(
     return renewed.value;
   }
   const isRefused = renewed.kind !== "unreachable";
+  const fresh = isRefused ? await enrolAnew(world) : undefined;
+  if (fresh !== undefined) return fresh;
   world.log.warn(`Renewal: ${renewed.reason}`);
-  show(
-    world,
+  face.show(
     identity,
     isRefused ? { kind: "refused", reason: renewed.reason } : { kind: "unreachable", reason: renewed.reason },
   );
   await world.wait(isRefused ? STRANGER_WAIT_MS : backoffMs(failures, world.chance()), signal);
   return identity;
+}
+
+/**
+ * A container node keeps its identity over restarts, and its host may give it a new ticket (its old key was revoked, its entry
+ * removed): when the old one is refused for good, the ticket is tried. Elsewhere a ticket goes before an identity anyway.
+ */
+async function enrolAnew(world: World): Promise<Identity | undefined> {
+  const file = world.bootSource === "container" ? world.store.readTicket() : undefined;
+  if (file?.kind !== "ticket") return undefined;
+  const answer = await enrol(world, file.ticket);
+  if (answer.kind === "answer") return keepIdentity(world, answer.value);
+  world.log.warn(`Enrolment: ${answer.reason}`);
+  return undefined;
 }

@@ -34,7 +34,7 @@ export function openPinnedLink(world: World, server: string, caFingerprint: stri
 export async function meet(world: World, link: Link): Promise<Answer<{ clockWasMs?: number }>> {
   const now = await link.now();
   if (now.kind !== "answer") return now;
-  const choice = decideClock(world.clock.now(), now.value);
+  const choice = decideClock(world.clock.now(), now.value, world.clockRules());
   if (choice.kind === "set") {
     try {
       world.clock.set(choice.toMs);
@@ -44,7 +44,9 @@ export async function meet(world: World, link: Link): Promise<Answer<{ clockWasM
       world.log.warn(`The clock is off and could not be set: ${(error as Error).message}`);
     }
   }
-  const wrong = judgeTimes(link.chain(), choice.kind === "set" ? choice.toMs : world.clock.now());
+  if (choice.kind === "refuse") world.log.warn(`The clock was not set: ${choice.reason}.`);
+  else world.clockConfirmed();
+  const wrong = judgeTimes(link.chain(), choice.kind === "keep" ? world.clock.now() : now.value);
   if (wrong !== undefined) return { kind: "unreachable", reason: `the appliance is not to be trusted: ${wrong}` };
   return { kind: "answer", value: choice.kind === "set" ? { clockWasMs: choice.wasMs } : {} };
 }

@@ -5,9 +5,11 @@ import type { Facts, NodeOrder, NodeReport, NodeState } from "../server/contract
 import { parseCertificatePem } from "../server/contract/pki/certificate.ts";
 import { chooseInstallDisk, formatSize, type InstallDisk } from "./plan.ts";
 import { shouldRenew } from "./renewal.ts";
-import type { Failure } from "./report.ts";
+import type { Failure, Link } from "./report.ts";
+import type { Duties, Outlet } from "./run-duties.ts";
 import { contactOf, meet, openPinnedLink } from "./run-enrol.ts";
 import type { Identity } from "./store.ts";
+import type { Report } from "./work.ts";
 import type { World } from "./world.ts";
 
 /** `renew`: the certificate has lived two thirds of its time. */
@@ -21,13 +23,16 @@ export type Progressed = {
   wasInTouch: boolean;
 };
 
-export type SessionEvents = { onState(state: NodeState, disk: InstallDisk | undefined, facts: Facts): void };
+/** What the session serves: the duties outlive it. */
+export type SessionEvents = {
+  duties: Duties;
+  onState(state: NodeState, disk: InstallDisk | undefined, facts: Facts): void;
+};
 
 /** 150 lines of a thousand characters stay under the appliance's limit for a message. */
 const LINES_PER_BATCH = 150;
 
 type Stream = ClientDuplexStream<NodeReport, NodeOrder>;
-type Report = NonNullable<NodeReport["report"]>;
 
 /** Runs one session until the line breaks, the appliance ends it, or the signal says stop. */
 export async function runSession(
@@ -42,8 +47,8 @@ export async function runSession(
     const met = await meet(world, link);
     if (met.kind !== "answer") return met;
     const stream = link.report();
-    const session = new Session(world, stream, progressed, events);
-    return await session.run(identity, met.value.clockWasMs, signal, link.answerOf);
+    const session = new Session(world, stream, progressed, events, link);
+    return await session.run(identity, met.value.clockWasMs, signal);
   } finally {
     link.close();
   }
@@ -54,25 +59,24 @@ class Session {
   readonly #stream: Stream;
   readonly #progressed: Progressed;
   readonly #events: SessionEvents;
+  readonly #link: Link;
+  readonly #outlet: Outlet;
   #facts: Facts;
   #state: NodeState | undefined;
   #disk: InstallDisk | undefined;
   #canWrite = true;
 
-  constructor(world: World, stream: Stream, progressed: Progressed, events: SessionEvents) {
+  constructor(world: World, stream: Stream, progressed: Progressed, events: SessionEvents, link: Link) {
     this.#world = world;
     this.#stream = stream;
     this.#progressed = progressed;
     this.#events = events;
+    this.#link = link;
+    this.#outlet = { send: (report) => this.#send(report), fetchConfig: (order) => link.fetchConfig(order) };
     this.#facts = world.observe();
   }
 
-  async run(
-    identity: Identity,
-    clockWasMs: number | undefined,
-    signal: AbortSignal,
-    failureOf: (error: unknown) => Failure,
-  ): Promise<SessionEnd> {
+  async run(identity: Identity, clockWasMs: number | undefined, signal: AbortSignal): Promise<SessionEnd> {
     const kernelLog = this.#world.openKernelLog(this.#progressed.ackedSeq);
     const certificate = parseCertificatePem(identity.certificate);
     const timers: NodeJS.Timeout[] = [];
@@ -83,7 +87,7 @@ class Session {
         this.#stream.on("drain", () => {
           this.#canWrite = true;
         });
-        this.#stream.on("error", (error) => resolve(signal.aborted ? { kind: "stopped" } : failureOf(error)));
+        this.#stream.on("error", (error) => resolve(signal.aborted ? { kind: "stopped" } : this.#link.answerOf(error)));
         this.#stream.on("end", () => resolve({ kind: "unreachable", reason: "the appliance ended the connection" }));
         signal.addEventListener("abort", () => resolve({ kind: "stopped" }), { once: true, signal: ended.signal });
         this.#greet(clockWasMs);
@@ -101,6 +105,7 @@ class Session {
       for (const timer of timers) clearInterval(timer);
       ended.abort();
       kernelLog?.close();
+      this.#events.duties.detach(this.#outlet);
       this.#stream.cancel();
     }
   }
@@ -111,8 +116,8 @@ class Session {
       value: {
         contact: contactOf(this.#world, clockWasMs),
         facts: this.#facts,
-        bootSource: "network",
-        installId: "",
+        bootSource: this.#world.bootSource,
+        installId: this.#events.duties.installId(),
       },
     });
     const text = summaryOf(this.#facts);
@@ -141,6 +146,7 @@ class Session {
     this.#disk = state.reportInstallDisk ? chooseInstallDisk(this.#facts) : undefined;
     if (this.#disk !== undefined) this.#send({ $case: "installChoice", value: { choice: choiceOf(this.#disk) } });
     this.#events.onState(state, this.#disk, this.#facts);
+    this.#events.duties.take(state, this.#outlet);
   }
 
   #sendFacts(): void {
@@ -148,6 +154,7 @@ class Session {
     if (stableText(facts) === stableText(this.#facts) || !this.#canWrite) return;
     this.#facts = facts;
     this.#send({ $case: "facts", value: facts });
+    this.#events.duties.factsChanged();
     if (this.#state !== undefined) this.#takeState(this.#state);
   }
 

@@ -15,6 +15,8 @@ export type ScreenStatus = {
   addresses: readonly string[];
   /** `192.0.2.1:8443`; empty while unknown. */
   appliance: string;
+  /** `worker, endpoint https://192.0.2.5:6443`; empty while it is no node. */
+  cluster: string;
   /** What it does, or waits for. */
   state: string;
   /** Empty before there is a key. */
@@ -42,6 +44,7 @@ export function renderScreen(status: ScreenStatus): string[] {
     ...row("", status.product),
     ...row("Address", status.addresses.slice(0, 4).join(", ") || "none yet: waiting for DHCP"),
     ...row("Appliance", status.appliance || "not known"),
+    ...row("Cluster", status.cluster),
     "",
     ...row("State", status.state),
     ...row(

@@ -1,7 +1,8 @@
 // What the screen shows, worked out from what the agent knows. Pure.
-import type { Facts, NodeState } from "../server/contract/generated/agent.ts";
+import type { Facts, InstallStep, NodeState } from "../server/contract/generated/agent.ts";
 import type { InstallDisk } from "./plan.ts";
 import type { ScreenStatus } from "./screen.ts";
+import { progressOf, type Running, type Work } from "./work.ts";
 
 /** Where the machine stands with its appliance. */
 export type Standing =
@@ -17,6 +18,9 @@ export type Standing =
 export type Known = {
   facts: Facts;
   standing: Standing;
+  /** What is in hand, and the node that runs: both go before the standing. */
+  work: Work;
+  running: Running | undefined;
   /** The MAC that the ticket was given to; empty without one. */
   mac: string;
   server: string;
@@ -41,9 +45,42 @@ const WORDS: { [K in Standing["kind"]]: (s: Extract<Standing, { kind: K }>) => {
   "in-touch": inTouch,
 };
 
+/** The words for what is in hand; undefined leaves them to the node, or to the standing. */
+const WORK: { [K in Work["kind"]]: (w: Extract<Work, { kind: K }>) => { state: string; next: string } | undefined } = {
+  none: () => undefined,
+  step: ({ what, step }) => ({ state: stepWords(what, step), next: "Leave the power on; it ends by itself." }),
+  failed: ({ what, reason, remedy }) => ({ state: `cannot ${what}: ${reason}`, next: remedy }),
+  installed: ({ disk }) => ({
+    state:
+      disk === "" ? "the machine config is stored" : `installed to ${disk}; restarts when the appliance has noted it`,
+    next: "",
+  }),
+  verb: ({ verb }) => ({ state: `was asked for ${verb}`, next: "" }),
+};
+
+function stepWords(what: "install" | "reset", step: InstallStep | undefined): string {
+  if (step === undefined) return what === "install" ? "installs: asks for its machine config" : "resets";
+  const progress = progressOf(step);
+  const verb = what === "install" ? "installs" : "resets";
+  return `${verb}: step ${step.number} of ${step.of}, ${step.text}${progress === "" ? "" : `: ${progress}`}`;
+}
+
+/** A node says how its cluster sees it, and beside it when the appliance is away: it works without. */
+function nodeWords({ status }: Running, standing: Standing): { state: string; next: string } {
+  const state = status.ready ? "Ready" : `not ready: ${status.reason || "starting"}`;
+  const alone = standing.kind === "unreachable" ? " (the appliance is away)" : "";
+  const refused = standing.kind === "refused" ? `; the appliance refuses it: ${standing.reason}` : "";
+  return {
+    state: `${state}${alone}${refused}`,
+    next: refused === "" ? "" : "slipway machines says what it knows of this machine.",
+  };
+}
+
 /** Everything on the screen. */
-export function statusOf({ facts, standing, mac, server, pairingCode }: Known): ScreenStatus {
-  const words = WORDS[standing.kind] as (s: Standing) => { state: string; next: string };
+export function statusOf({ facts, standing, work, running, mac, server, pairingCode }: Known): ScreenStatus {
+  const ofStanding = WORDS[standing.kind] as (s: Standing) => { state: string; next: string };
+  const ofWork = WORK[work.kind] as (w: Work) => { state: string; next: string } | undefined;
+  const words = ofWork(work) ?? (running === undefined ? ofStanding(standing) : nodeWords(running, standing));
   return {
     osVersion: facts.osVersion,
     hardware: [facts.arch, facts.firmware].filter((part) => part !== "").join(", "),
@@ -52,15 +89,24 @@ export function statusOf({ facts, standing, mac, server, pairingCode }: Known): 
     mac: mac || (facts.nics.find((nic) => nic.carrier) ?? facts.nics[0])?.mac || "no network card",
     addresses: addressesOf(facts),
     appliance: server,
-    pairingCode,
-    ...words(standing),
+    cluster: running === undefined ? "" : `${running.role}, endpoint ${running.endpoint}`,
+    // A person compares it before approval; on a node that runs it only takes a line.
+    pairingCode: running === undefined ? pairingCode : "",
+    ...words,
   };
 }
+
+/** Booted from the network although it is installed: somebody wanted it so, and the node is left at rest. */
+const AT_REST = {
+  state: "is installed; booted from the network, it is at rest",
+  next: "Restart it to run its node from the disk: slipway reboot MAC.",
+};
 
 function inTouch({ state, disk }: Extract<Standing, { kind: "in-touch" }>): { state: string; next: string } {
   if (state.waits !== "") {
     return { state: `waits: ${state.waits}`, next: state.next === "" ? "" : `On the appliance: ${state.next}` };
   }
+  if (state.lifecycle === "installed" || state.lifecycle === "ready") return AT_REST;
   const role = state.role === "" ? state.lifecycle : `${state.lifecycle} as ${state.role}`;
   if (disk === undefined) return { state: role, next: "" };
   if (disk.kind === "impossible") return { state: `${role}; cannot install: ${disk.reason}`, next: "Fit a disk." };

@@ -1,9 +1,11 @@
-// What the agent keeps between its own restarts, in /run/slipway: memory, gone with the power. Edge: files, mode 0600.
-// Ticket in, key and certificate out; the ticket's file goes away once it is spent.
+// What lets the agent go on after a restart: ticket, key, identity, and the work in hand. Edge: files, mode 0600. A netbooted
+// machine has all of it in /run/slipway, gone with the power; an installed one keeps key and identity on STATE.
 import type { KeyObject } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { formatPrivateKey, generateKey, parsePrivateKey } from "../server/contract/pki/key.ts";
+import { type Job, parseJob, parseTakenVerb, type TakenVerb } from "./job.ts";
+import { type KeptFile, openKeptFile, readIfThere } from "./open-kept-file.ts";
 import { parseTicket, type TicketFile } from "./ticket.ts";
 
 /** All that a restarted agent needs to go on without a ticket. Certificates are PEM. */
@@ -26,65 +28,87 @@ export type Store = {
   key(): KeyObject;
   readIdentity(): Identity | undefined;
   saveIdentity(identity: Identity): void;
+  /** The install in hand; undefined between installs. In memory on every platform: a power cut begins it anew. */
+  readJob(): Job | undefined;
+  saveJob(job: Job | undefined): void;
+  /** A verb that the appliance was told is taken, and that is not done yet. */
+  readVerb(): TakenVerb | undefined;
+  saveVerb(verb: TakenVerb | undefined): void;
 };
 
-/** @param dir `/run/slipway`; the initramfs leaves `ticket.json` there. */
-export function openStore(dir: string): Store {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const at = (name: string) => join(dir, name);
+export type StorePlaces = {
+  /** `/run/slipway`; the initramfs leaves `ticket.json` there. */
+  run: string;
+  /** Where key and identity are: STATE on an installed machine. */
+  keep: string;
+  /** Told of damaged files, in sentences. */
+  say: (text: string) => void;
+};
+
+/** Opens it; both directories are made when missing. */
+export function openStore({ run, keep, say }: StorePlaces): Store {
+  for (const dir of [run, keep]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const identity = openKeptFile(join(keep, "identity.json"), parseIdentity, say);
+  const job = openKeptFile(join(run, "job.json"), parseJob, say);
+  const verb = openKeptFile(join(run, "verb.json"), parseTakenVerb, say);
+  const ticketPath = join(run, "ticket.json");
   let key: KeyObject | undefined;
   return {
     readTicket: () => {
-      const text = readIfThere(at("ticket.json"));
+      const text = readIfThere(ticketPath);
       return text === undefined ? undefined : parseTicket(text);
     },
-    removeTicket: () => rmSync(at("ticket.json"), { force: true }),
+    removeTicket: () => removeTicket(ticketPath),
     key: () => {
-      key ??= loadKey(at("key.pem"));
+      key ??= loadKey(openKeptFile(join(keep, "key.pem"), parseKey, say));
       return key;
     },
-    readIdentity: () => readIdentity(at("identity.json")),
-    saveIdentity: (identity) => writeSecret(at("identity.json"), `${JSON.stringify(identity, null, 2)}\n`),
+    readIdentity: () => identity.read(),
+    saveIdentity: (value) => identity.write(format(value)),
+    readJob: () => job.read(),
+    saveJob: (value) => (value === undefined ? job.remove() : job.write(format(value))),
+    readVerb: () => verb.read(),
+    saveVerb: (value) => (value === undefined ? verb.remove() : verb.write(format(value))),
   };
 }
 
-function loadKey(path: string): KeyObject {
-  const pem = readIfThere(path);
-  if (pem !== undefined) {
-    try {
-      return parsePrivateKey(pem);
-    } catch {
-      // A key that cannot be read is no key: with a new one the machine enrols again, or says that it needs a new ticket.
-    }
+const format = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** A container's is bound there by the host, who takes it away himself. */
+function removeTicket(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EBUSY" && code !== "EROFS") throw error;
   }
+}
+
+/** A key that cannot be read is no key: with a new one the machine enrols again, or says that it needs a new ticket. */
+function loadKey(file: KeptFile<KeyObject>): KeyObject {
+  const found = file.read();
+  if (found !== undefined) return found;
   const made = generateKey("ed25519");
-  writeSecret(path, formatPrivateKey(made));
+  file.write(formatPrivateKey(made));
   return made;
 }
 
-const IDENTITY_FIELDS = ["machineId", "server", "caFingerprint", "mac", "certificate", "caCertificate"] as const;
-
-/** An identity that cannot be read counts as none: the ticket may still be there, and says so on the screen if not. */
-function readIdentity(path: string): Identity | undefined {
+function parseKey(pem: string): KeyObject | undefined {
   try {
-    const identity = JSON.parse(readFileSync(path, "utf8")) as Identity;
-    return IDENTITY_FIELDS.every((field) => typeof identity[field] === "string") ? identity : undefined;
+    return parsePrivateKey(pem);
   } catch {
     return undefined;
   }
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
+const IDENTITY_FIELDS = ["machineId", "server", "caFingerprint", "mac", "certificate", "caCertificate"] as const;
 
-/** Whole or not at all: a process killed in between leaves the old file. */
-function writeSecret(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+/** An identity that cannot be read counts as none: the ticket may still be there, and says so on the screen if not. */
+function parseIdentity(text: string): Identity | undefined {
+  try {
+    const identity = JSON.parse(text) as Identity;
+    return IDENTITY_FIELDS.every((field) => typeof identity[field] === "string") ? identity : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { NO_RULES } from "../../node-agent/clock.ts";
 import { openLog } from "../../node-agent/log.ts";
 import type { KernelLog } from "../../node-agent/read-kmsg.ts";
 import { runAgent } from "../../node-agent/run-agent.ts";
 import type { ScreenStatus } from "../../node-agent/screen.ts";
 import { openStore } from "../../node-agent/store.ts";
 import type { World } from "../../node-agent/world.ts";
-import type { Disk, Facts } from "../../server/contract/generated/agent.ts";
+import type { Disk, Facts, NodeStatus } from "../../server/contract/generated/agent.ts";
 
 export const DISK: Disk = {
   name: "vda",
@@ -49,6 +50,12 @@ export const factsOf = (mac: string, over: Partial<Facts> = {}): Facts => ({
   ...over,
 });
 
+/** A node's status before it said anything. */
+export const NO_STATUS: NodeStatus = {
+  ...{ installId: "", ready: false, reason: "", components: [], etcd: undefined, bootstrapObstacle: "" },
+  ...{ holdsEndpoint: false, nodes: [], pendingPods: [], configNotes: [], memoryAvailableBytes: 0n },
+};
+
 export type TestMachine = {
   world: World;
   /** How far this machine's clock is off, in milliseconds. */
@@ -73,8 +80,14 @@ export function testMachine(mac: string, over: Partial<World> = {}, facts: Facts
   const screens: ScreenStatus[] = [];
   const said: string[] = [];
   const uptimeMs = () => performance.now() + 5000;
+  let ids = 0;
   const world: World = {
-    store: openStore(dir),
+    bootSource: "network",
+    store: openStore({ run: dir, keep: dir, say: (text) => void said.push(text) }),
+    nodeStore: undefined,
+    stateFault: undefined,
+    clockRules: () => NO_RULES,
+    clockConfirmed: () => {},
     clock: {
       now: () => Date.now() + clock.offsetMs,
       uptimeMs,
@@ -95,6 +108,16 @@ export function testMachine(mac: string, over: Partial<World> = {}, facts: Facts
     wait: (ms, signal) => sleep(ms / 100, undefined, { signal }).catch(() => {}),
     chance: () => 0,
     pace: { linesMs: 20, factsMs: 100 },
+    newId: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, "0")}`,
+    checkImage: async () => undefined,
+    installer: {
+      install: async () => ({ kind: "failed", reason: "this test has no disk", remedy: "none" }),
+      reset: async () => ({ kind: "failed", reason: "this test has no disk", remedy: "none" }),
+    },
+    power: { reboot: async () => void said.push("reboot"), powerOff: async () => void said.push("power off") },
+    openNode: () => {
+      throw new Error("this test has no node");
+    },
     ...over,
   };
   let running: { stop: AbortController; done: Promise<void> } | undefined;

@@ -10,6 +10,7 @@ import { factsOf } from "./machine.ts";
 const MAC = "52:54:00:12:34:56";
 const starting = statusOf({
   ...{ facts: factsOf(MAC), standing: { kind: "starting" }, mac: MAC, server: "192.0.2.1:8443", pairingCode: "" },
+  ...{ work: { kind: "none" }, running: undefined },
 });
 
 test("openScreen draws on tty1 and prints on serial consoles, once per change", () => {

@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Identity, openStore } from "../../node-agent/store.ts";
+import { type Identity, openStore as openStoreAt } from "../../node-agent/store.ts";
 import { keyFingerprint } from "../../server/contract/pki/key.ts";
 
 let dir: string;
+const said: string[] = [];
+const openStore = (path: string) => openStoreAt({ run: path, keep: path, say: (text) => void said.push(text) });
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "slipway-store-"));
 });

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { backoffMs } from "../../node-agent/backoff.ts";
 import { judgeTimes } from "../../node-agent/chain-times.ts";
-import { CLOCK_TOLERANCE_MS, decideClock } from "../../node-agent/clock.ts";
+import { CLOCK_TOLERANCE_MS, decideClock, NO_RULES, startTimeMs } from "../../node-agent/clock.ts";
 import { shouldRenew } from "../../node-agent/renewal.ts";
 
 test("backoffMs doubles from a second to half a minute, spread over its upper half", () => {
@@ -15,11 +15,11 @@ test("backoffMs doubles from a second to half a minute, spread over its upper ha
 test("decideClock keeps what is five minutes off and sets what is more", () => {
   const now = Date.parse("2026-11-24T12:00:00Z");
   for (const sign of [1, -1]) {
-    expect(decideClock(now + sign * CLOCK_TOLERANCE_MS, now)).toEqual({ kind: "keep" });
+    expect(decideClock(now + sign * CLOCK_TOLERANCE_MS, now, NO_RULES)).toEqual({ kind: "keep" });
     const off = now + sign * (CLOCK_TOLERANCE_MS + 1);
-    expect(decideClock(off, now)).toEqual({ kind: "set", toMs: now, wasMs: off });
+    expect(decideClock(off, now, NO_RULES)).toEqual({ kind: "set", toMs: now, wasMs: off });
   }
-  expect(decideClock(0, now)).toMatchObject({ kind: "set", wasMs: 0 });
+  expect(decideClock(0, now, NO_RULES)).toMatchObject({ kind: "set", wasMs: 0 });
 });
 
 test("shouldRenew begins at two thirds of a certificate's life", () => {
