@@ -196,7 +196,6 @@ export const EVENTS = {
     level: "info",
     say: (d) => `is reset, step ${d.number} of ${d.of}: ${d.text} (${amount(d)})`,
   },
-  "verb-ordered": { phase: "person", level: "notice", say: (d) => `is to do a ${d.verb}, says ${d.actor}` },
   "verb-taken": { phase: "agent", level: "notice", say: (d) => `begins the ${d.verb}` },
   "disk-unheard": {
     phase: "loader",

@@ -11,7 +11,7 @@ import { issueTicket } from "../boot/ticket-service.ts";
 import { adminSocketPath } from "../config/cross-checks.ts";
 import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
-import { serveGrpc } from "../grpc/server.ts";
+import { type GrpcServer, serveGrpc } from "../grpc/server.ts";
 import { getInterface, observeInterfaces, recentInterfaces } from "../observe.ts";
 import { listenAdmin } from "../rest/admin-socket.ts";
 import { buildAdminApp } from "../rest/app.ts";
@@ -81,7 +81,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     macOf: (ip) => neighbours.macOf(ip),
   });
   const alarms = opened.add(await runAlarms(inventory, recorder.alarm));
-  const parts: { dhcp?: DhcpService } = {};
+  const parts: { dhcp?: DhcpService; agents?: GrpcServer } = {};
   const clusters = opened.add(
     await openClusters({
       ...{ config, inventory, log, record, bundles: secrets.clusters },
@@ -91,6 +91,8 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
     clusters: { ...clusters, record, openBundle: (name) => secrets.clusters.open(name) },
+    liveOf: (machineId) => parts.agents?.liveOf(machineId),
+    endsCluster: (machine) => clusters.desk.endsCluster(machine),
     issueTicket: (order) => {
       const { fingerprint: caFingerprint } = secrets.ca;
       return issueTicket({ inventory, record, caFingerprint, grpcPort: grpc.port, ticketMs: TICKET_MS }, order);
@@ -118,6 +120,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     () => listenAdmin(admin, { path: adminSocketPath(dataDir), group: config.adminGroup }),
     async () => {
       const agents = opened.add(await serveAgents());
+      parts.agents = agents;
       opened.add(await runListeners({ config, boot, assets, agents, neighbours, log, record }));
     },
     async () => {

@@ -44,7 +44,7 @@ function readyWord(m: MachineView): string {
 function stepOf(m: MachineView): string {
   if (m.verb !== undefined) return `${m.verb.verb} ordered`;
   if (m.activityReason !== undefined) return m.activityReason;
-  return m.live?.node?.reason || "-";
+  return m.live?.node?.reason ?? "";
 }
 
 /** A machine that a person wrote down has the time of that until the wire shows it; what boots is at least "firmware". */

@@ -3,7 +3,9 @@
 import swagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Machine } from "../../inventory/machine.ts";
 import type { Actor, Inventory } from "../../inventory/port.ts";
+import type { LiveMachine } from "../boot/live-machine.ts";
 import type { Log } from "../boot/ports.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import { addClusterRoutes, type ClusterParts } from "./cluster-routes.ts";
@@ -24,6 +26,10 @@ export type AdminDeps = {
   status: () => Promise<StatusDocument>;
   /** Who asks; throws NOT_ALLOWED when that cannot be known. `actorOfPeer` of peer-socket.ts in the appliance. */
   actorOf: (request: FastifyRequest) => Actor;
+  /** What a machine that is in touch says of itself; without it nobody is. */
+  liveOf?: (machineId: string) => LiveMachine | undefined;
+  /** Name of the cluster whose last data this machine holds; without it there are no clusters. */
+  endsCluster?: (machine: Machine) => string | undefined;
   /** Makes a ticket for a machine that no boot script leads here; without it there is no such route. */
   issueTicket?: IssueTicket;
   /** Clusters and machine configs; without it there are no such routes. */

@@ -2,17 +2,22 @@
 // wrong. `set` (plan-set.ts) and `import` (plan-import.ts) use the same table. Pure.
 import { ipv4ToNumber, isInNetwork, type Network, parseIpv4, parseMac } from "../../inventory/address.ts";
 import type { Lease } from "../../inventory/lease.ts";
-import { BOOT_CHOICES, type BootChoice, type Machine, ROLES, type Role } from "../../inventory/machine.ts";
+import { BOOT_CHOICES, type BootChoice, type Machine, type Role } from "../../inventory/machine.ts";
 import type { ErrorCode } from "../contract/errors.ts";
 import { callName } from "./find-machine.ts";
 
 /** What is known beside the request. */
 export type Facts = {
   machines: readonly Machine[];
+  clusters: readonly string[];
+  /** The built-in ones included. */
+  roles: readonly string[];
   leases: readonly Lease[];
   /** Networks that this appliance serves; empty when it serves none now. */
   networks: readonly Network[];
   ownAddresses: readonly string[];
+  /** Clusters' endpoints, with the name of the cluster: no machine may have one as its own. */
+  endpoints?: ReadonlyMap<string, string>;
   nowSeconds: number;
 };
 /** A fault with its place and the code it would have alone. */
@@ -22,11 +27,16 @@ export type Judged<T> = { kind: "value"; value: T } | { kind: "fault"; code: Err
 const value = <T>(v: T): Judged<T> => ({ kind: "value", value: v });
 const bad = <T>(message: string, code: ErrorCode = "BAD_REQUEST"): Judged<T> => ({ kind: "fault", code, message });
 
-export function judgeRole(text: string): Judged<Role> {
-  const role = ROLES.find((r) => r === text);
-  return role
-    ? value(role)
-    : bad(`must be one of the known roles (${ROLES.join(", ")}), found "${text}"`, "UNKNOWN_ROLE");
+export function judgeRole(text: string, { roles }: Pick<Facts, "roles">): Judged<Role> {
+  return roles.includes(text)
+    ? value(text)
+    : bad(`must be one of the known roles (${roles.join(", ")}), found "${text}"`, "UNKNOWN_ROLE");
+}
+
+export function judgeCluster(text: string, { clusters }: Pick<Facts, "clusters">): Judged<string> {
+  if (clusters.includes(text)) return value(text);
+  const known = clusters.length === 0 ? "there is none yet: slipway cluster create NAME" : clusters.join(", ");
+  return bad(`must be a cluster that exists (${known}), found "${text}"`);
 }
 
 export function judgeBoot(text: string): Judged<BootChoice> {
@@ -64,6 +74,9 @@ export function judgeAddress(
       `must not be the ${n === network.first ? "network" : "broadcast"} address of ${network.cidr}, found ${ip}`,
     );
   if (facts.ownAddresses.includes(ip)) return bad(`${ip} is this appliance's own address`, "CONFLICT");
+  const cluster = facts.endpoints?.get(ip);
+  if (cluster !== undefined)
+    return bad(`${ip} is the endpoint of cluster ${cluster}, which is no node's own`, "CONFLICT");
   const other = facts.machines.find((m) => m.address === ip && m.id !== machine?.id);
   if (other) return bad(`${ip} is reserved for ${callName(other)} already`, "CONFLICT");
   const lease = facts.leases.find((l) => l.address === ip && l.state === "bound" && l.expiresAt > facts.nowSeconds);

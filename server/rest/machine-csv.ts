@@ -3,7 +3,7 @@
 import type { FileFault, FileRow, FileRows, Place } from "./file-row.ts";
 import type { ImportRow, MachineView } from "./schema.ts";
 
-const COLUMNS = ["mac", "role", "name", "address", "boot", "uuid", "serial"] as const;
+const COLUMNS = ["mac", "role", "cluster", "name", "address", "boot", "uuid", "serial"] as const;
 type Cell = Place & { text: string };
 
 /** Lines of cells. Quotes may hold commas, quotes ("") and line breaks; a missing closing quote is a fault. */
@@ -96,7 +96,7 @@ function readRow(cells: Cell[], columns: string[], result: FileRows): void {
 
 /** The table that {@link parseCsv} reads back. */
 export function formatCsv(machines: readonly MachineView[]): string {
-  const lines = machines.map((m) => [m.macs.join(" "), m.role, m.name, m.address, m.boot, m.uuid, m.serial]);
+  const lines = machines.map((m) => [m.macs.join(" "), m.role, m.cluster, m.name, m.address, m.boot, m.uuid, m.serial]);
   return [[...COLUMNS], ...lines].map((cells) => `${cells.map(quote).join(",")}\n`).join("");
 }
 

@@ -8,18 +8,18 @@ import type { ImportRow, MachineView } from "./schema.ts";
 export const API_VERSION = "slipway.dev/v1alpha1";
 export const KIND = "Machine";
 
-const SPEC_KEYS = ["macs", "role", "address", "boot", "uuid", "serial"] as const;
+const SPEC_KEYS = ["macs", "role", "cluster", "address", "boot", "uuid", "serial"] as const;
 const TOP_KEYS = ["apiVersion", "kind", "metadata", "spec", "status"];
 
 /** What a person decided is `spec`; the rest is `status`. */
 export function machineDocument(m: MachineView) {
-  const { macs, role, address, boot, uuid, serial } = m;
+  const { macs, role, cluster, address, boot, uuid, serial } = m;
   const { lifecycle, activity, seenAt, product, arch } = m;
   return {
     apiVersion: API_VERSION,
     kind: KIND,
     metadata: { ...(m.name === undefined ? {} : { name: m.name }) },
-    spec: { macs, role, address, boot, uuid, serial },
+    spec: { macs, role, cluster, address, boot, uuid, serial },
     status: { lifecycle, activity, seenAt, product, arch },
   };
 }

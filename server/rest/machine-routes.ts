@@ -6,14 +6,15 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { parseCidr } from "../../inventory/address.ts";
-import type { Lease } from "../../inventory/lease.ts";
-import type { Machine } from "../../inventory/machine.ts";
+import { type Machine, ROLES } from "../../inventory/machine.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import type { AdminDeps } from "./app.ts";
 import type { Facts, FieldFault } from "./check-fields.ts";
 import { findMachine } from "./find-machine.ts";
 import { formatCsv } from "./machine-csv.ts";
 import { formatDocuments } from "./machine-document.ts";
+import { viewOf } from "./machine-view.ts";
+import { addOrderRoutes } from "./order-routes.ts";
 import { planImport } from "./plan-import.ts";
 import { knownMachines, planMove, planSet } from "./plan-set.ts";
 import { raiseFaults } from "./raise-faults.ts";
@@ -33,22 +34,16 @@ import {
 const DOCUMENTS_AT_ONCE = 20;
 const FAULTS = { "4xx": ERROR_BODY, "5xx": ERROR_BODY };
 
-/** The machine with the address it has now. `facts` are long: only {@link getMachineView} keeps them. */
-function viewOf(machine: Machine, leases: readonly Lease[], nowSeconds: number): MachineView {
-  const lease = leases.find((l) => l.state === "bound" && l.expiresAt > nowSeconds && machine.macs.includes(l.mac));
-  const { facts: _, ...rest } = machine;
-  return { ...rest, ...(lease ? { leasedAddress: lease.address } : {}) };
-}
-
 export function addMachineRoutes(app: FastifyInstance, deps: AdminDeps): void {
   addReadingRoutes(app, deps);
   addWritingRoutes(app, deps);
+  addOrderRoutes(app, deps);
   addImportRoute(app, deps);
 }
 
-async function listViews({ inventory, now }: AdminDeps): Promise<MachineView[]> {
+async function listViews({ inventory, now, liveOf }: AdminDeps): Promise<MachineView[]> {
   const [machines, leases] = await Promise.all([inventory.listMachines(), inventory.listLeases()]);
-  return machines.map((m) => viewOf(m, leases, now() / 1000));
+  return machines.map((m) => viewOf(m, leases, now() / 1000, liveOf?.(m.id)));
 }
 
 function addReadingRoutes(app: FastifyInstance, deps: AdminDeps): void {
@@ -70,7 +65,8 @@ function addReadingRoutes(app: FastifyInstance, deps: AdminDeps): void {
     },
     async ({ params }) => {
       const machine = await getMachine(deps, params.machine);
-      return { ...viewOf(machine, await inventory.listLeases(), now() / 1000), facts: machine.facts };
+      const view = viewOf(machine, await inventory.listLeases(), now() / 1000, deps.liveOf?.(machine.id));
+      return { ...view, facts: machine.facts };
     },
   );
   routes.get(
@@ -101,7 +97,7 @@ async function* documentsOf(views: readonly MachineView[]) {
 function addWritingRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const { inventory } = deps;
   const routes = app.withTypeProvider<ZodTypeProvider>();
-  const answer = (machines: readonly Machine[]) => ({ machines: machines.map((m) => viewOf(m, [], 0)) });
+  const answer = (machines: readonly Machine[]) => ({ machines: machines.map((m) => viewOf(m, [], 0, undefined)) });
 
   routes.post(
     "/v1/machines/set",
@@ -173,7 +169,7 @@ function addImportRoute(app: FastifyInstance, deps: AdminDeps): void {
       const actor = deps.actorOf(request);
       const { creations, changes, unchanged } = planImport(rows, approve, await gatherFacts(deps, true));
       const machines = dryRun ? [] : await inventory.changeMachines(creations, changes, actor);
-      const views = machines.map((m) => viewOf(m, [], 0));
+      const views = machines.map((m) => viewOf(m, [], 0, undefined));
       return { created: creations.length, changed: changes.length, unchanged, dryRun, machines: views };
     },
   );
@@ -190,17 +186,22 @@ export async function getMachine({ inventory }: AdminDeps, ref: string): Promise
 
 /** Leases and networks cost a look at the interfaces; only addresses need them. */
 export async function gatherFacts({ inventory, now, status }: AdminDeps, withNetworks: boolean): Promise<Facts> {
-  const [machines, leases, state] = await Promise.all([
+  const [machines, clusters, roles, leases, state] = await Promise.all([
     inventory.listMachines(),
+    inventory.listClusters(),
+    inventory.listRoles(),
     withNetworks ? inventory.listLeases() : [],
     withNetworks ? status() : undefined,
   ]);
   const interfaces = state?.interfaces ?? [];
   return {
     machines,
+    clusters: clusters.map((c) => c.name),
+    roles: [...new Set([...ROLES, ...roles.map((r) => r.name)])],
     leases,
     networks: interfaces.flatMap((i) => i.networks.flatMap((n) => parseCidr(n.subnet) ?? [])),
     ownAddresses: interfaces.flatMap((i) => i.addresses),
+    endpoints: new Map(clusters.map((c): [string, string] => [String(c.spec.endpoint), c.name])),
     nowSeconds: now() / 1000,
   };
 }

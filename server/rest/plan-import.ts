@@ -3,7 +3,16 @@
 import { type Mac, parseMac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { MachineChange, NewMachine } from "../../inventory/port.ts";
-import { type Facts, type FieldFault, judgeAddress, judgeBoot, judgeName, judgeRole, take } from "./check-fields.ts";
+import {
+  type Facts,
+  type FieldFault,
+  judgeAddress,
+  judgeBoot,
+  judgeCluster,
+  judgeName,
+  judgeRole,
+  take,
+} from "./check-fields.ts";
 import { callName } from "./find-machine.ts";
 import { moveTo, type Plan } from "./plan-set.ts";
 import { raiseFaults } from "./raise-faults.ts";
@@ -112,7 +121,7 @@ function judgeRow(task: RowTask, macs: readonly Mac[], machine: Machine | undefi
   const { row, at, index, facts, faults, seen } = task;
   const fields: Record<string, unknown> = {};
   const judge = (
-    key: "name" | "role" | "address" | "boot",
+    key: "name" | "role" | "cluster" | "address" | "boot",
     check: (text: string) => Parameters<typeof take<unknown>>[0],
   ) => {
     const text = row[key];
@@ -129,7 +138,8 @@ function judgeRow(task: RowTask, macs: readonly Mac[], machine: Machine | undefi
       });
   };
   judge("name", (text) => judgeName(text, machine, facts));
-  judge("role", judgeRole);
+  judge("role", (text) => judgeRole(text, facts));
+  judge("cluster", (text) => judgeCluster(text, facts));
   judge("address", (text) => judgeAddress(text, macs, machine, facts));
   judge("boot", judgeBoot);
   if (row.uuid && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(row.uuid))

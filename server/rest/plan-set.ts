@@ -4,7 +4,16 @@ import type { Mac } from "../../inventory/address.ts";
 import { LIFECYCLE, type Lifecycle, type Machine } from "../../inventory/machine.ts";
 import type { MachineChange, NewMachine } from "../../inventory/port.ts";
 import { SlipwayError } from "../contract/errors.ts";
-import { type Facts, type FieldFault, judgeAddress, judgeBoot, judgeName, judgeRole, take } from "./check-fields.ts";
+import {
+  type Facts,
+  type FieldFault,
+  judgeAddress,
+  judgeBoot,
+  judgeCluster,
+  judgeName,
+  judgeRole,
+  take,
+} from "./check-fields.ts";
 import { callName, findMachine } from "./find-machine.ts";
 import { raiseFaults } from "./raise-faults.ts";
 import type { SetBody } from "./schema.ts";
@@ -30,7 +39,10 @@ export function planSet(body: SetBody, facts: Facts): Plan {
     ...(isApproval ? { lifecycle: "approved" as const } : {}),
   }));
   if (Object.keys(fields).length === 0 && !isApproval && faults.length === 0)
-    throw new SlipwayError("BAD_REQUEST", "nothing to set: give at least one of role, name, address, boot or approve");
+    throw new SlipwayError(
+      "BAD_REQUEST",
+      "nothing to set: give at least one of role, cluster, name, address, boot or approve",
+    );
   raiseFaults(faults, "BAD_REQUEST");
   return { creations, changes };
 }
@@ -78,7 +90,7 @@ function assertOneForUnique({ set, machines }: SetBody, targets: Targets): void 
   }
 }
 
-type Fields = Pick<MachineChange, "name" | "role" | "address" | "boot">;
+type Fields = Pick<MachineChange, "name" | "role" | "cluster" | "address" | "boot">;
 
 /** null clears and needs no judging. */
 function judgeFields({ set }: SetBody, targets: Targets, facts: Facts, faults: FieldFault[]): Fields {
@@ -86,7 +98,8 @@ function judgeFields({ set }: SetBody, targets: Targets, facts: Facts, faults: F
   const macs = machine?.macs ?? targets.macs;
   const judge = {
     name: (text: string) => judgeName(text, machine, facts),
-    role: judgeRole,
+    role: (text: string) => judgeRole(text, facts),
+    cluster: (text: string) => judgeCluster(text, facts),
     address: (text: string) => judgeAddress(text, macs, machine, facts),
     boot: judgeBoot,
   };

@@ -29,6 +29,7 @@ export const MACHINE = z.object({
   serial: z.string().optional(),
   name: z.string().optional(),
   role: z.string().optional(),
+  cluster: z.string().optional().describe("Where its role alone does not say it."),
   address: z.string().optional().describe("Its reservation, from approval on."),
   boot: z.string().optional(),
   lifecycle: z.string(),
@@ -41,6 +42,35 @@ export const MACHINE = z.object({
   installDisk: z.string().optional(),
   keyFingerprint: z.string().optional(),
   pairingCode: z.string().optional(),
+  install: z
+    .object({
+      mayWipe: z.boolean(),
+      orderedAt: z.number(),
+      firstContactAt: z.number().optional().describe("Its window (armedTime) begins here."),
+      isConfigGiven: z.boolean(),
+      failure: z.object({ reason: z.string(), remedy: z.string() }).optional(),
+    })
+    .optional()
+    .describe("The install that it is to do, or does. Times in milliseconds since 1970."),
+  installation: z
+    .object({ installId: z.string(), number: z.number(), disk: z.string(), at: z.number() })
+    .optional()
+    .describe("What stands on its disk, as its agent confirmed it; disk is empty in a container."),
+  verb: z.object({ verb: z.string(), at: z.number() }).optional().describe("Ordered, and not taken yet."),
+  diskBoots: z.number().optional().describe("How often in a row it was sent to its disk unheard."),
+  live: z
+    .object({
+      bootSource: z.string().describe("network, disk or container."),
+      step: z
+        .object({
+          ...{ number: z.number(), of: z.number(), text: z.string(), bytesDone: z.number(), bytesTotal: z.number() },
+          ...{ elapsedMs: z.number(), secondsLeft: z.number().optional() },
+        })
+        .optional(),
+      node: z.object({ isReady: z.boolean(), reason: z.string(), holdsEndpoint: z.boolean() }).optional(),
+    })
+    .optional()
+    .describe("What its agent says now; absent while it is not in touch."),
   createdAt: z.string(),
   seenAt: z.string(),
   approvedAt: z.string().optional(),
@@ -61,16 +91,31 @@ export const UNDO_BODY = z.strictObject({
 const field = z.string().max(255).nullable().optional().describe("null clears it; absent leaves it.");
 export const SET_BODY = z.strictObject({
   machines: refs.describe("An unknown MAC is written down as a new machine."),
-  set: z.strictObject({ name: field, role: field, address: field, boot: field }),
+  set: z.strictObject({ name: field, role: field, cluster: field, address: field, boot: field }),
   approve: z.boolean().optional(),
 });
 export type SetBody = z.infer<typeof SET_BODY>;
+
+const clusterName = z
+  .string()
+  .max(255)
+  .optional()
+  .describe("The cluster whose last data this order destroys: said by name, so that a slip cannot do it.");
+export const INSTALL_BODY = z.strictObject({
+  machines: refs,
+  mayWipe: z.boolean().optional().describe("What stands on the disk may go, whoever made it."),
+  clusterName,
+});
+export type InstallBody = z.infer<typeof INSTALL_BODY>;
+export const VERB_BODY = z.strictObject({ machines: refs, clusterName });
+export type VerbBody = z.infer<typeof VERB_BODY>;
 
 const cell = z.string().max(255).optional();
 export const IMPORT_ROW = z.strictObject({
   macs: z.array(z.string().max(255)).max(64),
   name: cell,
   role: cell,
+  cluster: cell,
   address: cell,
   boot: cell,
   uuid: cell,

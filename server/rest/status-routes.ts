@@ -26,7 +26,7 @@ export function addStatusRoutes(app: FastifyInstance, { inventory, status }: Adm
     "/v1/roles",
     { schema: { summary: "Roles that a machine can have", response: { 200: ROLES_RESULT, ...FAULTS } } },
     async () => ({
-      roles: [...ROLES],
+      roles: [...new Set([...ROLES, ...(await inventory.listRoles()).map((r) => r.name)])],
     }),
   );
   routes.get(

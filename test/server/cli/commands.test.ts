@@ -44,9 +44,9 @@ test("machines is a table, with the next step under it", async () => {
   const { out } = await slipway("machines");
   expect(out.replace(/\d+ (s|d)$/gm, "N")).toBe(
     [
-      "MAC                NAME  ROLE    ADDRESS     STATE       NOW  SEEN",
-      "52:54:00:00:00:0a  web1  worker  192.0.2.50  approved    off  never",
-      "52:54:00:00:00:0b  -     -       -           discovered  off  N",
+      "MAC                NAME  ROLE    ADDRESS     STATE       NOW  READY  SEEN   STEP",
+      "52:54:00:00:00:0a  web1  worker  192.0.2.50  approved    off  -      never",
+      "52:54:00:00:00:0b  -     -       -           discovered  off  -      N",
       "",
       `1 machine waits for approval: slipway set ${B} --role worker --approve`,
       "",
@@ -128,7 +128,7 @@ const FAULTS: { name: string; args: string[]; code: number; err: string }[] = [
     name: "an unknown field to clear",
     args: ["set", A, "--unset", "colour"],
     code: 2,
-    err: 'slipway: --unset: must be one of role, name, address, boot, found "colour"\n  Correct the named fields and send the request again.\n',
+    err: 'slipway: --unset: must be one of role, cluster, name, address, boot, found "colour"\n  Correct the named fields and send the request again.\n',
   },
   {
     name: "a field to set and to clear",
@@ -169,7 +169,7 @@ test("import names every fault of the file with line and column, and writes noth
     out: "",
     err: [
       "slipway: 5 faults:",
-      `  ${path}:1:15: colour: no such column; known: mac, role, name, address, boot, uuid, serial`,
+      `  ${path}:1:15: colour: no such column; known: mac, role, cluster, name, address, boot, uuid, serial`,
       `  ${path}:3:1: macs: must be a MAC such as 52:54:00:12:34:56, found "xx"`,
       `  ${path}:3:4: role: must be one of the known roles (controlplane, worker), found "wroker"`,
       `  ${path}:4:1: macs: ${A} stands in line 2 already`,

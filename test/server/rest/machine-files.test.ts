@@ -58,7 +58,7 @@ const CSV_FAULTS: { name: string; text: string; want: string[] }[] = [
     name: "unknown and double columns",
     text: "mac,rolle,mac\n",
     want: [
-      "f:1:5: rolle: no such column; known: mac, role, name, address, boot, uuid, serial",
+      "f:1:5: rolle: no such column; known: mac, role, cluster, name, address, boot, uuid, serial",
       "f:1:11: mac: this column is given twice",
     ],
   },
@@ -109,7 +109,7 @@ const DOCUMENT_FAULTS: { name: string; text: string; want: string[] }[] = [
     text: "apiVersion: slipway.dev/v1alpha1\nkind: Machine\nmetadata: { labels: {} }\nspec: { macs: [a], rolle: x }\nextra: 1\n",
     want: [
       "f:3:13: metadata.labels: no such key; known here: name",
-      "f:4:20: spec.rolle: no such key; known here: macs, role, address, boot, uuid, serial",
+      "f:4:20: spec.rolle: no such key; known here: macs, role, cluster, address, boot, uuid, serial",
       "f:5:1: extra: no such key; known here: apiVersion, kind, metadata, spec, status",
     ],
   },

@@ -17,7 +17,14 @@ const machine = (over: Partial<Machine>): Machine => ({
   seenAt: "",
   ...over,
 });
-const facts = (machines: Machine[]): Facts => ({ machines, leases: [], networks: [], ownAddresses: [], nowSeconds: 0 });
+const facts = (machines: Machine[]): Facts => ({
+  ...{ clusters: [], roles: ["controlplane", "worker"] },
+  machines,
+  leases: [],
+  networks: [],
+  ownAddresses: [],
+  nowSeconds: 0,
+});
 const plan = (rows: ImportRow[], machines: Machine[] = [], approve = false) =>
   planImport(rows, approve, facts(machines));
 const faultsOf = (rows: ImportRow[], machines: Machine[] = [], approve = false): string[] => {
