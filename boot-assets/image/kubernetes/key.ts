@@ -13,7 +13,7 @@ export type Source = { name: string; bytes: Uint8Array };
 /** go.mod, go.sum and everything below programs/. */
 export function readSources(dir: string): Source[] {
   const programs = readdirSync(join(dir, "programs"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".go"))
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".go") && !entry.name.endsWith("_test.go"))
     .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
   return ["go.mod", "go.sum", ...programs].map((name) => ({ name, bytes: readFileSync(join(dir, name)) }));
 }

@@ -24,6 +24,7 @@ export const PROGRAMS: readonly Program[] = [
       ...["kubelet", "kubectl", "etcd", "etcdutl"].map((name) => `/usr/bin/${name}`),
       NODE_PATHS.coreDnsProgram,
       NODE_PATHS.flannelProgram,
+      "/usr/lib/slipway/slipway-balancer",
     ],
   },
   { source: "./programs/containerd", target: "containerd", path: "/usr/bin/containerd", links: ["/usr/bin/ctr"] },

@@ -1,4 +1,4 @@
-// One program for all of Kubernetes, etcd, CoreDNS and flannel: it acts as what it was called by (argv[0]). The parts share
+// One program for all of Kubernetes, etcd, CoreDNS, flannel and the node's balancer: it acts as what it was called by (argv[0]). The parts share
 // most of their code, so that together they are little larger than the largest alone. Why these and not more:
 // docs/adr/0012-kubernetes-in-few-programs.md. Started by systemd (kubelet, etcd) and in pods (all else); built by
 // ../../build.ts. It never decides anything: arguments and files come from the node's agent.
@@ -46,6 +46,7 @@ var programs = map[string]func(){
 	"etcdutl":                 runEtcdutl,
 	"coredns":                 coremain.Run,
 	"flanneld":                runFlannel,
+	"slipway-balancer":        runBalancer,
 }
 
 func main() {
