@@ -68,7 +68,7 @@ export class Duties {
     this.#outlet = outlet;
     // A verb in hand ends the machine's present life: nothing else is begun beside it.
     this.#verb.take(state.verb as VerbOrder | undefined);
-    if (this.#verb.work() === undefined) this.#install.take(state.install);
+    if (this.#verb.work() === undefined) this.#install.take(state);
     this.#node.take(state.cluster as ClusterOrders | undefined);
   }
 

@@ -1,6 +1,6 @@
 // One install order, from its first sight to the restart: fetch the config, decode it, have it installed, say so until the
 // appliance has noted it. Edge. A cut at any place goes on from job.json (agent restarted) or from the disk's marker (power).
-import type { InstallOrder, InstallStep } from "../server/contract/generated/agent.ts";
+import type { InstallOrder, InstallStep, NodeState } from "../server/contract/generated/agent.ts";
 import { decodeMachineConfig, formatConfigFaults } from "../server/contract/machine-config/decode.ts";
 import { nodeConfigOf } from "../server/contract/machine-config/node-config.ts";
 import { formatPrivateKey } from "../server/contract/pki/key.ts";
@@ -50,13 +50,16 @@ export class InstallDuty {
     this.#current?.wake.abort();
   }
 
-  /** @param wanted what the state names now. */
-  take(wanted: InstallOrder | undefined): void {
+  /** Compares what the appliance wants with what is in hand. */
+  take(state: NodeState): void {
+    const wanted: InstallOrder | undefined = state.install;
     const current = this.#current;
     if (current !== undefined && current.order.order !== wanted?.order) {
+      const meaning = meaningOf(state, current.isDone);
+      if (meaning === "wait") return;
       this.#current = undefined;
       current.stop.abort();
-      if (current.isDone) return void this.#finish();
+      if (meaning === "noted") return void this.#finish();
       this.#room.world.store.saveJob(undefined);
       this.#setWork(undefined);
     }
@@ -215,6 +218,17 @@ export class InstallDuty {
     this.#work = work;
     this.#room.changed();
   }
+}
+
+/**
+ * What it means that a state names another order than the one in hand, or none. Only an installed lifecycle says that the
+ * appliance noted the end: the first state of a session has no order yet (the appliance waits for hello), and one that waits
+ * for something (an image that is being built) has none for a while.
+ */
+function meaningOf({ install, lifecycle, waits }: NodeState, isDone: boolean): "wait" | "noted" | "withdrawn" {
+  if (install !== undefined) return "withdrawn";
+  if (lifecycle === "installed" || lifecycle === "ready") return isDone ? "noted" : "withdrawn";
+  return lifecycle === "approved" && (isDone || waits === "") ? "wait" : "withdrawn";
 }
 
 const begin = (order: InstallOrder): Current => ({

