@@ -262,6 +262,16 @@ export const EVENTS = {
     level: "notice",
     say: (d) => `cluster ${d.cluster} is out of doubt again: ${d.reason}`,
   },
+  "image-imported": {
+    phase: "person",
+    level: "info",
+    say: (d) => `the container image ${d.image} was imported by ${d.actor}`,
+  },
+  "image-deleted": {
+    phase: "person",
+    level: "info",
+    say: (d) => `the container image ${d.image} was deleted by ${d.actor}`,
+  },
   "kubeconfig-issued": {
     phase: "person",
     level: "notice",

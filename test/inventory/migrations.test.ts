@@ -58,6 +58,33 @@ test("docs/schema.md has a heading for each table, docs/lifecycle.md a row for e
   expect(rows("Activity")).toEqual(ACTIVITY);
 });
 
+test("a database of schema 1 keeps its machines, and takes roles that a file defines", () => {
+  const migrationsDir = join(dir, "to-2");
+  mkdirSync(migrationsDir);
+  const copy = (name: string) => writeFileSync(join(migrationsDir, name), readFileSync(`inventory/migrations/${name}`));
+  copy("0001-inventory.sql");
+  const o = { path: join(dir, "to-2.db"), migrationsDir, synchronous: "FULL" as const, essentialTables: ["machines"] };
+  const old = openDatabase(o);
+  const insert =
+    "INSERT INTO machines (id, name, role, lifecycle, activity, created_at) VALUES (?, ?, ?, 'approved', 'off', 't')";
+  old.prepare(insert).run("m1", "one", "worker");
+  old.prepare(insert).run("m2", null, null);
+  old.prepare("INSERT INTO macs VALUES ('52:54:00:00:00:0a', 'm1', 0)").run();
+  old.close();
+  copy("0002-clusters.sql");
+  const db = openDatabase({ ...o, essentialTables: ["machines", "clusters"] });
+  expect(db.prepare("SELECT id, name, role, cluster, disk_boots FROM machines ORDER BY id").all()).toEqual([
+    { id: "m1", name: "one", role: "worker", cluster: null, disk_boots: null },
+    { id: "m2", name: null, role: null, cluster: null, disk_boots: null },
+  ]);
+  expect(db.prepare("SELECT machine_id FROM macs").pluck().all()).toEqual(["m1"]);
+  db.prepare(insert).run("m3", "three", "storage");
+  expect(() => db.prepare(insert).run("m4", "three", "storage")).toThrow(/UNIQUE/);
+  expect(() => db.prepare("UPDATE machines SET install = 'no json'").run()).toThrow(/CHECK/);
+  expect(db.pragma("foreign_key_check")).toEqual([]);
+  db.close();
+});
+
 describe("openDatabase", () => {
   const options = (name: string, migrations: Record<string, string>) => {
     const migrationsDir = join(dir, name, "migrations");

@@ -2,9 +2,10 @@
 // engine when there is one (design §2 row 16).
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describeEvent } from "../../inventory/event.ts";
 import type { Lease } from "../../inventory/lease.ts";
 import type { Machine } from "../../inventory/machine.ts";
-import type { Inventory } from "../../inventory/port.ts";
+import type { Inventory, TopologyChange } from "../../inventory/port.ts";
 import type { BootAttempt, Ticket } from "../../inventory/ticket.ts";
 
 /** A fresh, empty inventory whose clock stands at `now()`, and the way to destroy it. */
@@ -276,6 +277,133 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
       });
     });
 
+    describe("installs, installations and verbs", () => {
+      const INSTALL = { order: "order-of-chance", mayWipe: true, orderedAt: NOW };
+      const INSTALLATION = { installId: "i1", number: 2, disk: "/dev/vda", at: NOW };
+      const VERB = { id: "v1", verb: "reset", at: NOW } as const;
+      test("are kept whole, and cleared by null", async () => {
+        const { id } = await sight(A);
+        const spec = { patches: [{ machine: { sysctls: {} } }] };
+        const fields = {
+          install: INSTALL,
+          installation: INSTALLATION,
+          verb: VERB,
+          spec,
+          diskBoots: 2,
+          cluster: "rack1",
+        };
+        await change(id, fields);
+        expect(await inventory.findMachineById(id)).toMatchObject(fields);
+        await change(id, { install: null, installation: null, verb: null, spec: null, diskBoots: 0, cluster: null });
+        const cleared = await inventory.findMachineById(id);
+        expect(Object.keys(cleared!)).not.toEqual(
+          expect.arrayContaining([expect.stringMatching(/install|verb|spec|disk/)]),
+        );
+      });
+      test("are told in words that hold no order, no key and no patch", async () => {
+        const { id } = await sight(A);
+        const spec = { patches: [{ machine: { registries: { password: "hunter2" } } }] };
+        await change(id, { install: INSTALL, spec });
+        await change(id, {
+          install: { ...INSTALL, firstContactAt: NOW, givenToKey: "abcdef", givenInAttempt: "attempt-1" },
+        });
+        await change(id, { verb: VERB });
+        const told = JSON.stringify([await inventory.listEvents({}), await inventory.listAudit({})]);
+        for (const secret of ["order-of-chance", "abcdef", "hunter2"]) expect(told).not.toContain(secret);
+        for (const words of [
+          "install ordered, the disk may be wiped",
+          "spec changed",
+          "config given out",
+          "reset ordered",
+        ]) {
+          expect(told).toContain(words);
+        }
+      });
+      test("of the appliance's own doing are audited, and are no event of a person", async () => {
+        const { id } = await sight(A);
+        await change(id, { install: INSTALL }, "slipway");
+        expect(await kinds(A)).toEqual(["discovered"]);
+        expect((await inventory.listAudit({})).map((e) => e.actor)).toEqual(["slipway"]);
+      });
+      test("a count that anybody on the wire can move is written, and fills no log", async () => {
+        const { id } = await sight(A);
+        const heard: unknown[] = [];
+        inventory.watchMachines((machines) => heard.push(machines[0]?.diskBoots));
+        for (const diskBoots of [1, 2, 2, 0]) await change(id, { diskBoots }, "slipway");
+        expect(heard).toEqual([1, 2, undefined]);
+        expect(await kinds(A)).toEqual(["discovered"]);
+        expect(await inventory.listAudit({})).toEqual([]);
+      });
+    });
+
+    describe("clusters and roles", () => {
+      const CLUSTER = { name: "rack1", spec: { port: 6443, endpoint: "192.0.2.9" }, bootstrap: { kind: "never" } };
+      const ROLE = { name: "storage", spec: { type: "worker", patches: [] } };
+      const apply = (over: Partial<TopologyChange>) =>
+        inventory.applyTopology({ clusters: [], roles: [], creations: [], changes: [], ...over }, "anna");
+      const words = async () => (await inventory.listEvents({})).map(describeEvent);
+
+      test("are written as given, told once, and not again when nothing is different", async () => {
+        const heard: string[] = [];
+        inventory.watchClusters(() => heard.push("changed"));
+        await apply({ clusters: [CLUSTER], roles: [ROLE] });
+        await apply({ clusters: [CLUSTER], roles: [ROLE] });
+        expect(await inventory.listClusters()).toEqual([{ ...CLUSTER, createdAt: "2026-11-24T20:00:00.000Z" }]);
+        expect(await inventory.listRoles()).toEqual([ROLE]);
+        expect(heard).toEqual(["changed"]);
+        expect(await words()).toEqual(["cluster rack1: created (by anna)", "role storage: created (by anna)"]);
+      });
+      test("say which keys changed and never a value, and who begins", async () => {
+        await apply({ clusters: [CLUSTER], roles: [ROLE] });
+        now += 5000;
+        const bootstrap = { kind: "intended", nodeId: "m1", installId: "i1", atMs: NOW };
+        await apply({ clusters: [{ ...CLUSTER, spec: { ...CLUSTER.spec, endpoint: "192.0.2.8" }, bootstrap }] });
+        await apply({ roles: [{ ...ROLE, spec: { type: "worker", patches: [{ secret: "hunter2" }] } }] });
+        await apply({ clusters: [{ ...CLUSTER, bootstrap, newDataPermittedAt: NOW }] });
+        await apply({ clusters: [{ ...CLUSTER, bootstrap }] });
+        expect((await words()).slice(2)).toEqual([
+          "cluster rack1: endpoint changed; bootstrap never → intended (m1) (by anna)",
+          "role storage: patches changed (by anna)",
+          "cluster rack1: endpoint changed; a first member for new data was permitted (by anna)",
+          "cluster rack1: the permission for new data was used or taken back (by anna)",
+        ]);
+        expect((await inventory.listClusters())[0]).toMatchObject({ createdAt: "2026-11-24T20:00:00.000Z" });
+        expect(JSON.stringify(await inventory.listAudit({}))).not.toContain("hunter2");
+        expect(await inventory.checkAudit()).toBeUndefined();
+      });
+      test("are written with their machines, or not at all", async () => {
+        const [one] = await inventory.changeMachines([{ macs: [A], name: "one" }], [], "anna");
+        const heard: string[] = [];
+        inventory.watchClusters(() => heard.push("changed"));
+        const call = apply({ clusters: [CLUSTER], roles: [ROLE], creations: [{ macs: [B], name: "one" }] });
+        await expect(call).rejects.toMatchObject({ code: "CONFLICT" });
+        expect([await inventory.listClusters(), await inventory.listRoles(), heard]).toEqual([[], [], []]);
+        const machines = await apply({
+          clusters: [CLUSTER],
+          creations: [{ macs: [B], name: "two", role: "storage" }],
+          changes: [{ id: one!.id, cluster: "rack1" }],
+        });
+        expect(machines.map((m) => [m.name, m.role, m.cluster])).toEqual([
+          ["two", "storage", undefined],
+          ["one", undefined, "rack1"],
+        ]);
+      });
+      test("go only when no machine names them, all or none", async () => {
+        await apply({ clusters: [CLUSTER, { ...CLUSTER, name: "rack2" }] });
+        await inventory.changeMachines([{ macs: [A], name: "one", cluster: "rack2" }], [], "anna");
+        for (const [names, code] of [
+          [["rack1", "rack2"], "CONFLICT"],
+          [["rack1", "nobody"], "NOT_FOUND"],
+        ] as const) {
+          await expect(inventory.deleteClusters(names, "anna")).rejects.toMatchObject({ code });
+        }
+        expect(await inventory.listClusters()).toHaveLength(2);
+        await inventory.deleteClusters(["rack1"], "anna");
+        expect((await inventory.listClusters()).map((c) => c.name)).toEqual(["rack2"]);
+        expect((await inventory.listAudit({})).at(-1)).toMatchObject({ action: "delete", target: "cluster rack1" });
+      });
+    });
+
     describe("deleteMachines", () => {
       test("removes machines, attempts and tickets, revokes the key, keeps the events", async () => {
         const machine = await sight(A);
@@ -387,6 +515,8 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
         const won = await Promise.all([spend("a"), spend("b")]);
         expect(won).toEqual([true, false]);
         expect((await inventory.findTicket(ticket.id))!.keyFingerprint).toBe("a");
+        expect(await inventory.findTicketByKey("a")).toMatchObject({ id: ticket.id, keyFingerprint: "a" });
+        expect(await inventory.findTicketByKey("b")).toBeUndefined();
       });
     });
 
