@@ -37,7 +37,7 @@ export const removeRoute = (change: RouteChange): Buffer => message(RTM.removeRo
 export function decodeAck(bytes: Uint8Array): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 20 || view.getUint16(4, true) !== NLMSG_ERROR) return undefined;
-  return -view.getInt32(16, true);
+  return Math.abs(view.getInt32(16, true));
 }
 
 function address({ index, ip, bits, validSeconds }: AddressChange): Buffer {

@@ -22,6 +22,30 @@ test("decideClock keeps what is five minutes off and sets what is more", () => {
   expect(decideClock(0, now, NO_RULES)).toMatchObject({ kind: "set", wasMs: 0 });
 });
 
+test("decideClock never goes before the time that a node ran already, nor against another source", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+  const hour = 3_600_000;
+  const rules = { floorMs: now, isOthers: false };
+  expect(decideClock(now + hour, now - hour, rules)).toMatchObject({
+    kind: "refuse",
+    reason: expect.stringContaining("before 2026-11-24T12:00:00.000Z, when this node ran already"),
+  });
+  // A little before the last saved time is the appliance's own inaccuracy.
+  expect(decideClock(now + hour, now - 60_000, rules)).toEqual({ kind: "set", toMs: now, wasMs: now + hour });
+  expect(decideClock(now + hour, now + 2 * hour, rules)).toMatchObject({ kind: "set", toMs: now + 2 * hour });
+  expect(decideClock(now, now + hour, { floorMs: 0, isOthers: true })).toMatchObject({ kind: "refuse" });
+  expect(decideClock(now, now, { floorMs: now + hour, isOthers: true })).toEqual({ kind: "keep" });
+});
+
+test("startTimeMs sets a clock forward to the time that was saved, and never back", () => {
+  expect([startTimeMs(0, 100), startTimeMs(100, 100), startTimeMs(200, 100), startTimeMs(0, undefined)]).toEqual([
+    100,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
 test("shouldRenew begins at two thirds of a certificate's life", () => {
   expect([59, 60, 61, 200].map((now) => shouldRenew(0, 90, now))).toEqual([false, true, true, true]);
 });
