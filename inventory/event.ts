@@ -275,7 +275,8 @@ export const EVENTS = {
   "kubeconfig-issued": {
     phase: "person",
     level: "notice",
-    say: (d) => `cluster ${d.cluster}: a kubeconfig of an administrator, good for ${d.hours} h, was made for ${d.actor}`,
+    say: (d) =>
+      `cluster ${d.cluster}: a kubeconfig of an administrator, good for ${d.hours} h, was made for ${d.actor}`,
   },
   approved: { phase: "person", level: "notice", say: (d) => `was approved by ${d.actor}` },
   "to-disk": { phase: "loader", level: "info", say: (d) => `goes on to its disk: ${d.reason}` },

@@ -27,10 +27,11 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/config": [ERRORS, "inventory/address.ts"],
   "server/dhcp": [...BOOT, "server/byte-reader.ts", "server/observe.ts"],
   "server/tftp": [...BOOT, "server/byte-reader.ts"],
-  "server/http": [...BOOT, "ipxe", "boot-assets", "server/contract"],
+  "server/oci": [ERRORS],
+  "server/http": [...BOOT, "ipxe", "boot-assets", "server/contract", "server/oci"],
   "server/secrets": [ERRORS, "server/contract"],
   "server/grpc": [...BOOT, "server/contract"],
-  "server/rest": [...BOOT, "server/contract", "server/cluster"],
+  "server/rest": [...BOOT, "server/contract", "server/cluster", "server/oci"],
   "server/cluster": ["server/contract", "inventory", "server/grpc/cluster-port.ts", ERRORS],
   "server/cli": [
     ...["server/contract", "server/rest", "server/config", "server/main.ts", "inventory", "server/log.ts"],

@@ -13,6 +13,7 @@ import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
 import { type GrpcServer, serveGrpc } from "../grpc/server.ts";
 import { getInterface, observeInterfaces, recentInterfaces } from "../observe.ts";
+import { openImageStore } from "../oci/store.ts";
 import { listenAdmin } from "../rest/admin-socket.ts";
 import { buildAdminApp } from "../rest/app.ts";
 import { actorOfPeer } from "../rest/peer-socket.ts";
@@ -81,6 +82,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     macOf: (ip) => neighbours.macOf(ip),
   });
   const alarms = opened.add(await runAlarms(inventory, recorder.alarm));
+  const images = openImageStore(join(dataDir, "images"), Date.now);
   const parts: { dhcp?: DhcpService; agents?: GrpcServer } = {};
   const clusters = opened.add(
     await openClusters({
@@ -91,6 +93,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
     clusters: { ...clusters, record, openBundle: (name) => secrets.clusters.open(name) },
+    images: { store: images, record },
     liveOf: (machineId) => parts.agents?.liveOf(machineId),
     endsCluster: (machine) => clusters.desk.endsCluster(machine),
     issueTicket: (order) => {
@@ -121,7 +124,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     async () => {
       const agents = opened.add(await serveAgents());
       parts.agents = agents;
-      opened.add(await runListeners({ config, boot, assets, agents, neighbours, log, record }));
+      opened.add(await runListeners({ config, boot, assets, images, agents, neighbours, log, record }));
     },
     async () => {
       const loopPath = LOOP_PATH.slice(1);

@@ -13,6 +13,7 @@ import type { GrpcServer } from "../grpc/server.ts";
 import { buildBootApp } from "../http/app.ts";
 import { type BootListener, listenBoot } from "../http/open-listener.ts";
 import { observeInterfaces, watchInterfaces } from "../observe.ts";
+import type { ImageStore } from "../oci/store.ts";
 import { type OpenTftpFile, serveTftp, type TftpServer } from "../tftp/server.ts";
 import type { Neighbours } from "./neighbour-service.ts";
 import { together } from "./open-parts.ts";
@@ -21,6 +22,7 @@ export type ListenerDeps = {
   config: ReadConfig;
   boot: BootService;
   assets: AssetStore;
+  images: ImageStore;
   agents: GrpcServer;
   neighbours: Neighbours;
   log: Log;
@@ -38,9 +40,9 @@ const RETRY_MS = 5000;
  * @throws PORT_IN_USE, NO_PERMISSION … as an AggregateError with every fault of the first try; then nothing is left open.
  */
 export async function runListeners(deps: ListenerDeps): Promise<{ close(): Promise<void> }> {
-  const { config, boot, assets, neighbours, log, record } = deps;
+  const { config, boot, assets, images, neighbours, log, record } = deps;
   const macOf = (ip: string) => neighbours.macOf(ip);
-  const app = await buildBootApp({ assets, boot, record, log, macOf });
+  const app = await buildBootApp({ assets, images, boot, record, log, macOf });
   const tftp = await serveTftp({
     ...{ addresses: [], ports: config.tftp.portRange, macOf, log, record },
     open: openFile(boot, assets),

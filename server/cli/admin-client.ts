@@ -1,10 +1,11 @@
 // The CLI's only way to the appliance: HTTP over its admin socket. Whatever goes wrong becomes a SlipwayError with a cause
 // and a remedy.
 import { readFileSync, statSync } from "node:fs";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { ERRORS, type ErrorCode, SlipwayError } from "../contract/errors.ts";
 import type { ErrorBody } from "../rest/schema.ts";
 
@@ -16,9 +17,12 @@ export type AdminClient = {
   get: <T>(path: string, query?: Query) => Promise<T>;
   getText: (path: string, query?: Query) => Promise<string>;
   post: <T>(path: string, body: unknown) => Promise<T>;
+  /** A file of any size as the request's body. */
+  upload: <T>(path: string, upload: Upload, query?: Query) => Promise<T>;
   /** Objects of an endless stream; it ends when the appliance goes. */
   follow: <T>(path: string, query?: Query) => AsyncGenerator<T>;
 };
+export type Upload = { body: Readable; type: string; bytes: number };
 export type Query = Record<string, string | number | undefined>;
 
 export function openAdminClient(socketPath: string): AdminClient {
@@ -32,6 +36,16 @@ export function openAdminClient(socketPath: string): AdminClient {
     get: async (path, query) => JSON.parse(await ask("GET", path + queryText(query))),
     getText: (path, query) => ask("GET", path + queryText(query)),
     post: async (path, body) => JSON.parse(await ask("POST", path, body)),
+    upload: async (path, upload, query) => {
+      const headers = { "content-type": upload.type, "content-length": upload.bytes };
+      const response = await request(socketPath, "POST", path + queryText(query), headers, (outgoing) => {
+        upload.body.once("error", (error) => outgoing.destroy(error));
+        upload.body.pipe(outgoing);
+      });
+      const text = await readAll(response);
+      if ((response.statusCode ?? 500) >= 400) throw faultOf(response.statusCode, text);
+      return JSON.parse(text);
+    },
     follow: async function* <T>(path: string, query?: Query) {
       const response = await send(socketPath, "GET", path + queryText(query));
       if (response.statusCode !== 200) throw faultOf(response.statusCode, await readAll(response));
@@ -54,6 +68,16 @@ function send(socketPath: string, method: string, path: string, body?: unknown):
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const headers =
     payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) };
+  return request(socketPath, method, path, headers, (outgoing) => void outgoing.end(payload));
+}
+
+function request(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: Record<string, string | number>,
+  write: (outgoing: ClientRequest) => void,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({ socketPath, method, path, headers, timeout: ANSWER_MS, agent: false }, resolve);
     outgoing.once("timeout", () =>
@@ -62,7 +86,7 @@ function send(socketPath: string, method: string, path: string, body?: unknown):
       ),
     );
     outgoing.once("error", (error) => reject(connectFault(error, socketPath)));
-    outgoing.end(payload);
+    write(outgoing);
   });
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { ApplyOptions } from "./apply-commands.ts";
 import type { CreateOptions, StatusOptions } from "./cluster-commands.ts";
 import { client, examples } from "./command-parts.ts";
+import type { ImageImportOptions } from "./image-commands.ts";
 import type { KubeconfigOptions } from "./kubeconfig-commands.ts";
 import type { CommonOptions } from "./output.ts";
 
@@ -18,6 +19,7 @@ export function addClusterCommands(program: Command): void {
   addConfig(program);
   addKubeconfig(program);
   addKubectl(program);
+  addImages(program);
 }
 
 function addCreate(cluster: Command): void {
@@ -158,4 +160,43 @@ function addKubectl(program: Command): void {
     )
     .addHelpText("after", examples("slipway kubectl get nodes", "slipway kubectl -n kube-system get pods -o wide"))
     .action(() => {});
+}
+
+function addImages(program: Command): void {
+  const images = program
+    .command("images")
+    .summary("container images that nodes pull from the appliance")
+    .description(
+      "Keeps container images on the appliance, for nodes without a way out: every node asks here first (registry mirror of its config).",
+    );
+  client(
+    images
+      .command("import")
+      .summary("import an archive")
+      .argument("<file>", "of docker save, podman save, or an OCI layout as tar"),
+  )
+    .description("Imports the images of an archive: a docker-archive or an OCI layout, also compressed by gzip.")
+    .option("--name <image>", "name of the image, where the archive has one image")
+    .addHelpText(
+      "after",
+      examples("slipway images import web.tar", "slipway images import web.tar --name registry.example.org/web:1.2"),
+    )
+    .action(async (file: string, options: ImageImportOptions) => {
+      const { runImageImport } = await import("./image-commands.ts");
+      await runImageImport(file, options);
+    });
+  client(images.command("list").summary("all imported images"))
+    .description("Lists the images that nodes may pull from here.")
+    .addHelpText("after", examples("slipway images list"))
+    .action(async (options: CommonOptions) => {
+      const { runImageList } = await import("./image-commands.ts");
+      await runImageList(options);
+    });
+  client(images.command("delete").summary("delete an image").argument("<image>", "its name"))
+    .description("Deletes an image from the appliance. Nodes that run it keep it.")
+    .addHelpText("after", examples("slipway images delete registry.example.org/web:1.2"))
+    .action(async (name: string, options: CommonOptions) => {
+      const { runImageDelete } = await import("./image-commands.ts");
+      await runImageDelete(name, options);
+    });
 }

@@ -1,6 +1,6 @@
 // Every command, its options and examples: what `slipway --help` says and docs/cli.md is made from (`npm run docs`). Actions are
 // loaded when they run, so that `slipway machines` does not wait for what `serve` needs.
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { addClusterCommands } from "./cluster-program.ts";
 import { client, examples } from "./command-parts.ts";
 import type { EventOptions } from "./event-commands.ts";

@@ -9,6 +9,7 @@ import { peerOf } from "./deliver-routes.ts";
 import { isRaspberryPiFile, pathOf, replyToError, wantsScript } from "./error-reply.ts";
 import { addImageRoutes } from "./image-routes.ts";
 import { addLoaderRoutes } from "./loader-routes.ts";
+import { addRegistryRoutes, type RegistryImages } from "./registry-routes.ts";
 
 export type BootAppDeps = {
   assets: Pick<AssetStore, "openPart" | "openLoader">;
@@ -17,6 +18,8 @@ export type BootAppDeps = {
   log: Log;
   /** Which machine holds an address, as leases and neighbours say. */
   macOf: (ip: string) => Mac | undefined;
+  /** Container images that nodes may pull; without it there is no registry. */
+  images?: RegistryImages;
 };
 
 /** Longest name in a path; a MAC, an image id and a ticket id are far shorter. */
@@ -37,6 +40,7 @@ export async function buildBootApp(deps: BootAppDeps): Promise<FastifyInstance> 
   addBootRoutes(app, deps);
   addLoaderRoutes(app, deps);
   addImageRoutes(app, { ...deps, attemptOf: (ip) => deps.boot.attemptOf(ip) });
+  if (deps.images !== undefined) addRegistryRoutes(app, deps.images);
   await app.ready();
   return app;
 }

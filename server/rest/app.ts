@@ -11,6 +11,7 @@ import { SlipwayError } from "../contract/errors.ts";
 import { addClusterRoutes, type ClusterParts } from "./cluster-routes.ts";
 import { errorReply } from "./error-reply.ts";
 import { addEventRoutes } from "./event-routes.ts";
+import { addImageRoutes, type ImageParts } from "./image-routes.ts";
 import { addMachineRoutes } from "./machine-routes.ts";
 import type { StatusDocument } from "./status.ts";
 import { addStatusRoutes } from "./status-routes.ts";
@@ -34,6 +35,8 @@ export type AdminDeps = {
   issueTicket?: IssueTicket;
   /** Clusters and machine configs; without it there are no such routes. */
   clusters?: ClusterParts;
+  /** Container images of people's own; without it there are no such routes. */
+  images?: ImageParts;
 };
 
 /** 20,000 rows of an import fit. */
@@ -62,6 +65,7 @@ export async function buildAdminApp(deps: AdminDeps): Promise<FastifyInstance> {
   addStatusRoutes(app, deps);
   if (deps.issueTicket !== undefined) addTicketRoutes(app, deps, deps.issueTicket);
   if (deps.clusters !== undefined) addClusterRoutes(app, deps, deps.clusters);
+  if (deps.images !== undefined) addImageRoutes(app, deps, deps.images);
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;
