@@ -43,10 +43,9 @@ const UNSPOKEN: ReadonlySet<string> = new Set(["pairingCode"]);
 function installWords(from: Machine["install"], to: Machine["install"]): string {
   if (to === undefined) return "install no longer ordered";
   if (from?.order !== to.order) return to.mayWipe ? "install ordered, the disk may be wiped" : "install ordered";
-  if (to.failure !== undefined && !isDeepStrictEqual(from.failure, to.failure)) return "install stopped";
-  if (from.failure !== undefined && to.failure === undefined) return "install goes on";
   if (from.givenToKey !== to.givenToKey || from.givenInAttempt !== to.givenInAttempt) return "config given out";
-  return "install changed";
+  // What stops it and what lets it go on is the agent's word, said anew every minute: the timeline has it.
+  return "";
 }
 
 /** `what` is empty for a change that is only counted: it is written, and told to nobody. */
@@ -77,16 +76,21 @@ function changePlain(after: Machine, change: Partial<MachineChange>, what: strin
   }
 }
 
-function changeObjects(after: Machine, change: Partial<MachineChange>, what: string[]): void {
+/** @returns whether one of them is different now. */
+function changeObjects(after: Machine, change: Partial<MachineChange>, what: string[]): boolean {
+  let isChanged = false;
   const fields = after as Record<string, unknown>;
   for (const [key, words] of Object.entries(OBJECTS) as [keyof typeof OBJECTS, Words<unknown>][]) {
     const wanted = change[key];
     const value = wanted === null ? undefined : wanted;
     if (wanted === undefined || isDeepStrictEqual(value, fields[key])) continue;
-    what.push(words(fields[key], value));
+    const said = words(fields[key], value);
+    if (said !== "") what.push(said);
+    isChanged = true;
     if (value === undefined) delete fields[key];
     else fields[key] = value;
   }
+  return isChanged;
 }
 
 /** A count that anybody on the wire can move: it has no words, so that nobody fills the audit log with it. */
@@ -118,7 +122,14 @@ function changeLifecycle(after: Machine, change: Partial<MachineChange>, actor: 
     delete after.approvedAt;
     delete after.approvedBy;
   }
-  return [`lifecycle ${from} → ${to}`];
+  // With the approval go the orders: approved again, it gets new ones and a window of its own.
+  const hadInstall = after.install !== undefined;
+  if (to === "discovered" || to === "retired") delete after.install;
+  if (to === "retired") delete after.verb;
+  return [
+    `lifecycle ${from} → ${to}`,
+    ...(hadInstall && after.install === undefined ? ["install no longer ordered"] : []),
+  ];
 }
 
 /**
@@ -133,7 +144,7 @@ export function applyChange(before: Machine, change: Partial<MachineChange>, act
   const what: string[] = [];
   changeMacs(after, change.macs, what);
   changePlain(after, change, what);
-  changeObjects(after, change, what);
+  const isObject = changeObjects(after, change, what);
   const isCounted = changeDiskBoots(after, change.diskBoots);
   // A board that reports "Not Settable" must still be able to enrol: what is no identity is left out, not refused.
   const uuid = trustworthyUuid(change.uuid);
@@ -147,5 +158,5 @@ export function applyChange(before: Machine, change: Partial<MachineChange>, act
   }
   what.push(...changeLifecycle(after, change, actor, at));
   const isApproval = before.lifecycle !== "approved" && after.lifecycle === "approved";
-  return { before, after, what, isChanged: isCounted || what.length > 0, isApproval };
+  return { before, after, what, isChanged: isCounted || isObject || what.length > 0, isApproval };
 }

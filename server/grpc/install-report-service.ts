@@ -13,6 +13,8 @@ import type { NodeStream } from "./stream.ts";
 /** An install has some twenty steps, a second one begins at once when the first was cut; a machine that says more is broken. */
 const STEP_RATE = { burst: 100, perSecond: 1 };
 const MOST_STEPS = 1000;
+/** A reason that changes with each try (a count of bytes in it) must not fill the timeline. */
+const FAILURE_RATE = { burst: 10, perSecond: 1 / 60 };
 
 /** What a machine becomes when it has a person's verb in hand. */
 const AFTER_TAKING = {
@@ -25,14 +27,16 @@ const AFTER_TAKING = {
 export class InstallReports {
   readonly #stream: NodeStream;
   readonly #steps: TokenBucket;
-  /** Step whose end was told last: `order number`. */
-  #endTold = "";
+  readonly #failures: TokenBucket;
+  /** Steps whose end was told: an order that fails is tried again every minute, and its first steps are no news. */
+  readonly #endsTold = new Set<string>();
   /** What was told last as the reason why an order cannot go on. */
   #failureTold = "";
 
   constructor(stream: NodeStream) {
     this.#stream = stream;
     this.#steps = new TokenBucket(STEP_RATE, stream.deps.now());
+    this.#failures = new TokenBucket(FAILURE_RATE, stream.deps.now());
   }
 
   /** Bytes stay in memory; a step's begin is the machine's activity, its end an event. */
@@ -50,9 +54,9 @@ export class InstallReports {
     if (machine.activity !== "failed" || isInstall) {
       await enterActivity(deps.inventory, machine, isInstall ? "installing" : "resetting", words, "soon");
     }
-    const end = `${report.order} ${step.number}`;
-    if (!report.done || this.#endTold === end || !this.#steps.take(deps.now())) return;
-    this.#endTold = end;
+    const end = `${report.order} ${step.number} ${step.text}`;
+    if (!report.done || this.#endsTold.has(end) || !this.#steps.take(deps.now())) return;
+    if (this.#endsTold.size < MOST_STEPS) this.#endsTold.add(end);
     const { number, of, text, bytesDone: bytes, elapsedMs: ms } = step;
     const detail = { number, of, text, ms, ...(bytes > 0 && { bytes }) };
     deps.record({ kind: isInstall ? "install-step" : "reset-step", mac: caller.mac, detail });
@@ -79,6 +83,8 @@ export class InstallReports {
     const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     delete live.step;
+    // A container runs it from this moment on, and says no new hello.
+    if (live.bootSource === "container") live.installId = installation.installId;
     await enterActivity(deps.inventory, machine, "running");
     const seconds = Math.round((deps.now() - (install.firstContactAt ?? install.orderedAt)) / 1000);
     const detail = { number: installNumber, seconds, ...(disk !== "" && { disk: installation.disk }) };
@@ -122,7 +128,6 @@ export class InstallReports {
     const { failure: _, ...install } = machine.install!;
     const change = { id: machine.id, install };
     await this.#stream.deps.inventory.changeMachines([], [change], `machine ${this.#stream.caller.mac}`);
-    this.#failureTold = "";
   }
 
   /** The machine tries again every minute: the same reason is one event, and stays on the machine. */
@@ -134,6 +139,7 @@ export class InstallReports {
     const known = machine.install?.failure;
     const isKnown = known?.reason === reason && known.remedy === remedy;
     if (isKnown || this.#failureTold === `${order} ${words}`) return;
+    if (!this.#failures.take(deps.now())) return;
     this.#failureTold = `${order} ${words}`;
     deps.record({ kind: "order-failed", mac: caller.mac, detail: { reason, remedy } });
     deps.log.warn(`${machine.name ?? caller.mac} cannot go on: ${words}.`);

@@ -62,6 +62,7 @@ for (const { name, over, change, want, what } of CASES) {
     const changed = applyChange(frozen, change, "anna", AT);
     expect(changed.after).toEqual({ ...before, ...changed.after, ...want });
     expect(changed.what).toEqual(what);
+    expect(changed.isChanged).toBe(what.length > 0);
     expect(changed.isApproval).toBe(change.lifecycle === "approved");
     expect(frozen).toEqual(before);
   });
@@ -69,4 +70,30 @@ for (const { name, over, change, want, what } of CASES) {
 test("nameOf says how people know a machine", () => {
   expect(nameOf(BASE)).toBe("52:54:00:00:00:0a");
   expect(nameOf({ ...BASE, name: "rack1-a" })).toBe("rack1-a (52:54:00:00:00:0a)");
+});
+
+const INSTALL = { order: "o1", mayWipe: false, orderedAt: 1, firstContactAt: 2 };
+const FAILURE = { reason: "no disk", remedy: "fit one" };
+const WORDS: [string, Machine["install"], Machine["install"] | null, string[]][] = [
+  ["ordered", undefined, INSTALL, ["install ordered"]],
+  ["ordered anew", INSTALL, { ...INSTALL, order: "o2", mayWipe: true }, ["install ordered, the disk may be wiped"]],
+  ["given out", INSTALL, { ...INSTALL, givenToKey: "k", givenInAttempt: "a" }, ["config given out"]],
+  ["stopped, which is no news for the audit log", INSTALL, { ...INSTALL, failure: FAILURE }, []],
+  ["going on", { ...INSTALL, failure: FAILURE }, INSTALL, []],
+  ["no longer ordered", INSTALL, null, ["install no longer ordered"]],
+];
+for (const [name, from, to, what] of WORDS) {
+  test(`applyChange: an install that is ${name}`, () => {
+    const changed = applyChange({ ...BASE, ...(from && { install: from }) }, { install: to ?? null }, "slipway", AT);
+    expect(changed).toMatchObject({ what, isChanged: true });
+    expect(changed.after.install).toEqual(to ?? undefined);
+  });
+}
+
+test("applyChange: with an approval goes the install that was ordered", () => {
+  const before = { ...BASE, lifecycle: "approved", approvedAt: AT, approvedBy: "anna", install: INSTALL } as const;
+  const { after, what } = applyChange(before, { lifecycle: "discovered" }, "anna", AT);
+  expect(after).toEqual(BASE);
+  expect(what).toEqual(["lifecycle approved → discovered", "install no longer ordered"]);
+  expect(applyChange(before, { lifecycle: "installed" }, "anna", AT).after.install).toEqual(INSTALL);
 });

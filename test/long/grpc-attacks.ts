@@ -4,10 +4,16 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, createServer } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { EnrolRequest, NodeReport, RenewRequest } from "../../server/contract/generated/agent.ts";
+import {
+  EnrolRequest,
+  type EtcdStatus,
+  FetchConfigRequest,
+  NodeReport,
+  RenewRequest,
+} from "../../server/contract/generated/agent.ts";
 import { factsOf } from "../node-agent/machine.ts";
 import { MAC } from "../server/grpc/appliance.ts";
-import type { Victim } from "./grpc-victim.ts";
+import { ORDER, type Victim } from "./grpc-victim.ts";
 
 type Random = () => number;
 export type Attack = (random: Random) => Promise<void>;
@@ -112,6 +118,48 @@ function frameOf(message: Uint8Array): Buffer {
   return Buffer.concat([head, message]);
 }
 
+/** What a machine says while it installs, and as a node. */
+function nodeReports(): NodeReport["report"][] {
+  const step = { order: ORDER, number: 3, of: 9, text: "writes", done: true };
+  const bytes = { bytesDone: 5n, bytesTotal: 10n, elapsedMs: 900 };
+  const done = { order: ORDER, installId: "i1", installNumber: 1, disk: "/dev/vda" };
+  const component = { name: "etcd", state: "running", detail: "" };
+  const node = {
+    name: "n1",
+    ready: true,
+    reason: "",
+    kubeletVersion: "v1",
+    address: "192.0.2.7",
+    unschedulable: false,
+  };
+  const etcd: EtcdStatus = {
+    data: { $case: "clusterId", value: "cafe" },
+    healthy: true,
+    memberId: "1",
+    members: ["n1"],
+  };
+  const status = {
+    ...{
+      installId: "i1",
+      ready: true,
+      reason: "",
+      components: [component],
+      etcd,
+      nodes: [node],
+      configNotes: ["note"],
+    },
+    ...{ bootstrapObstacle: "", holdsEndpoint: true, memoryAvailableBytes: 1n },
+    pendingPods: [{ namespace: "default", name: "p", reason: "no node" }],
+  };
+  return [
+    { $case: "installStep", value: { ...step, ...bytes } },
+    { $case: "installDone", value: done },
+    { $case: "orderFailed", value: { order: ORDER, reason: "no disk", remedy: "fit one" } },
+    { $case: "verbTaken", value: { id: "v1" } },
+    { $case: "nodeStatus", value: status },
+  ];
+}
+
 /** Good messages of every kind, to start from. */
 function messagesOf({ token, csr, machineId }: Victim): [path: string, message: Buffer][] {
   const facts = factsOf(MAC);
@@ -124,12 +172,14 @@ function messagesOf({ token, csr, machineId }: Victim): [path: string, message: 
     { $case: "log", value: { uptimeMs: 10_000n, lines: [line, line], lost: 1n } },
     { $case: "installChoice", value: { choice: { $case: "disk", value: { path: "/dev/sda", reason: "SSD" } } } },
     { $case: "installChoice", value: { choice: { $case: "impossible", value: "no disk" } } },
+    ...nodeReports(),
   ];
   const bytes = (encoded: { finish(): Uint8Array }) => frameOf(encoded.finish());
   return [
     ["/slipway.v1.Enrolment/Now", frameOf(Buffer.alloc(0))],
     ["/slipway.v1.Enrolment/Enrol", bytes(EnrolRequest.encode({ token, csr, facts, contact }))],
     ["/slipway.v1.Enrolment/Renew", bytes(RenewRequest.encode({ machineId, csr }))],
+    ["/slipway.v1.Node/FetchConfig", bytes(FetchConfigRequest.encode({ order: ORDER }))],
     ...reports.map((report): [string, Buffer] => ["/slipway.v1.Node/Report", bytes(NodeReport.encode({ report }))]),
   ];
 }
