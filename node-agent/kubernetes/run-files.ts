@@ -40,8 +40,7 @@ export const writeFiles = (files: readonly NodeFile[]): string[] => files.filter
 
 function writeFile({ path, text, uid, mode }: NodeFile): boolean {
   if (isSame(path, text, uid, mode)) return false;
-  // Parents of secrets are for everyone to pass: the pods' users must reach what is theirs. The files are shut.
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeParents(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
   const fd = openSync(temporary, "wx", 0o600);
   try {
@@ -57,6 +56,16 @@ function writeFile({ path, text, uid, mode }: NodeFile): boolean {
   }
   renameSync(temporary, path);
   return true;
+}
+
+/**
+ * Parents of secrets are for everyone to pass: the pods' users must reach what is theirs. The files are shut. The agent's
+ * umask (0077) would shut new directories too.
+ */
+function makeParents(directory: string): void {
+  const first = mkdirSync(directory, { recursive: true, mode: 0o755 });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = dirname(made)) chmodSync(made, 0o755);
 }
 
 function isSame(path: string, text: string, uid: number, mode: number): boolean {
