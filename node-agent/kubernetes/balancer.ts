@@ -1,5 +1,5 @@
 // What the balancer on a node is told: where API servers are. The own one comes first on a control plane node; the endpoint
-// is always there; the rest is learnt from the `kubernetes` Service's slices and kept on STATE, so that a node that starts
+// is always there; the rest is learnt from the `kubernetes` Service's slices and kept (kept.ts), so that a node that starts
 // while the endpoint is away still finds one. Called by run-settle.ts and run-duties.ts. Pure.
 import { ipv4Number } from "../../server/contract/machine-config/address.ts";
 import type { NodeConfig } from "../../server/contract/machine-config/node-config.ts";
@@ -35,16 +35,4 @@ export function serversOfSlices(slices: readonly EndpointSlice[]): string[] {
       .flatMap((ip) => (ports ?? []).flatMap(({ port }) => (port === undefined ? [] : [`${ip}:${port}`]))),
   );
   return [...new Set(found)].sort();
-}
-
-/** The file on STATE. A file that cannot be read is an empty list: the endpoint is known anyhow. */
-export const renderServerList = (servers: readonly string[]): string => `${JSON.stringify({ schema: 1, servers })}\n`;
-export function parseServerList(text: string): string[] {
-  try {
-    const { schema, servers } = JSON.parse(text) as { schema?: unknown; servers?: unknown };
-    const isServer = (s: unknown): s is string => typeof s === "string" && /^\d+\.\d+\.\d+\.\d+:\d+$/.test(s);
-    return schema === 1 && Array.isArray(servers) ? servers.filter(isServer) : [];
-  } catch {
-    return [];
-  }
 }

@@ -4,6 +4,7 @@ import type { ClusterOrders } from "../../server/contract/generated/agent.ts";
 import type { CertificatePlan } from "../../server/contract/kubernetes/certificates.ts";
 import type { NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
 import type { Issued } from "./issue-certificates.ts";
+import type { Kept } from "./kept.ts";
 import type { KubernetesDeps } from "./port.ts";
 import type { ServiceName } from "./services.ts";
 
@@ -29,12 +30,10 @@ export type NodeContext = {
   hasImages: boolean;
   /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;
-  /** Its Node object was Ready at the last look. */
+  /** Nothing was missing at the last look. */
   isReady: boolean;
-  /** `spec.podCIDR` of the own Node object, once known. */
-  podCidr: string | undefined;
-  /** Other API servers, `ip:port`, as last learnt. */
-  servers: readonly string[];
+  /** What the cluster said last of things that change rarely. */
+  kept: Kept;
   tell: Tell;
 };
 

@@ -14,7 +14,7 @@ export type NodeObject = {
   };
   spec?: { podCIDR?: string; taints?: NodeTaint[]; unschedulable?: boolean };
   status?: {
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastHeartbeatTime?: string }[];
     addresses?: { type: string; address: string }[];
     nodeInfo?: { kubeletVersion?: string };
   };

@@ -10,7 +10,14 @@ import type {
 import type { NodeObject } from "./node-patch.ts";
 
 /** A unit as `systemctl show` has it. */
-export type UnitState = { activeState: string; subState: string; result: string; restarts: number };
+export type UnitState = {
+  activeState: string;
+  subState: string;
+  result: string;
+  restarts: number;
+  /** Of its last start, milliseconds since 1970. */
+  startedAtMs: number;
+};
 export type PodObject = {
   metadata: { name: string; namespace: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   spec?: { nodeName?: string };
@@ -76,7 +83,15 @@ function whatIsMissing(seen: Observation): string {
   }
   if (seen.node === undefined) return `the cluster's API does not show this node yet: ${seen.nodeFault}`;
   const condition = readiness(seen.node);
-  return condition.ready ? "" : `the node is not Ready: ${condition.reason}`;
+  if (!condition.ready) return `the node is not Ready: ${condition.reason}`;
+  return isOfToday(seen.node, seen.units.kubelet) ? "" : "its kubelet has not reported since its last start";
+}
+
+/** What the API shows may be from before a power cut: for 40 s it calls such a node Ready. */
+function isOfToday(node: NodeObject, kubelet: UnitState | undefined): boolean {
+  const heartbeat = node.status?.conditions?.find((c) => c.type === "Ready")?.lastHeartbeatTime;
+  // The API's times are whole seconds.
+  return kubelet !== undefined && heartbeat !== undefined && Date.parse(heartbeat) + 1000 >= kubelet.startedAtMs;
 }
 
 function controlPlaneMissing({ etcd, bootstrapObstacle, isApiServerReady }: Observation): string {

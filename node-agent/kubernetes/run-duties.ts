@@ -6,8 +6,9 @@ import { ownAddresses } from "../../server/contract/kubernetes/node-facts.ts";
 import { decideServingRequest } from "../../server/contract/kubernetes/serving-request.ts";
 import type { KubernetesObject } from "../../server/contract/kubernetes/static-pod.ts";
 import { objectPath } from "./api-path.ts";
-import { type EndpointSlice, renderServerList, serversOfSlices } from "./balancer.ts";
+import { type EndpointSlice, serversOfSlices } from "./balancer.ts";
 import type { NodeContext, Settled } from "./context.ts";
+import { KEPT_FILE, type Kept, renderKept } from "./kept.ts";
 import { type NodeObject, planNodePatch, type Wanted, wantedOfConfig, wantedOfPeer } from "./node-patch.ts";
 import type { Api } from "./open-api.ts";
 import { writeFiles } from "./run-files.ts";
@@ -116,7 +117,7 @@ async function labelNode({ tell }: NodeContext, api: Api, node: NodeObject, want
 
 const SLICE = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
 
-/** Any node, as itself: where API servers are, for its balancer; kept on STATE. */
+/** Any node, as itself: where API servers are, for its balancer. */
 export async function learnServers(context: NodeContext, api: Api, state: DutyState): Promise<void> {
   if (state.slicesAtMs !== 0 && performance.now() - state.slicesAtMs < SLICES_MS) return;
   const answer = await api.get<EndpointSlice>(SLICE);
@@ -124,9 +125,13 @@ export async function learnServers(context: NodeContext, api: Api, state: DutySt
   state.slicesAtMs = performance.now();
   const servers = serversOfSlices([answer.value]);
   // None is a control plane that is just coming up: the last list is better.
-  if (servers.length === 0 || servers.join() === context.servers.join()) return;
-  context.servers = servers;
-  const path = serverListPath(context.deps.stateDir);
-  writeFiles([{ path, text: renderServerList(servers), uid: process.getuid?.() ?? 0, mode: 0o600 }]);
+  if (servers.length > 0) keep(context, { ...context.kept, servers });
 }
-export const serverListPath = (stateDir: string): string => `${stateDir}/api-servers.json`;
+
+/** Writes what was learnt to STATE, where it is new. */
+export function keep(context: NodeContext, kept: Kept): void {
+  if (renderKept(kept) === renderKept(context.kept)) return;
+  context.kept = kept;
+  const path = `${context.deps.stateDir}/${KEPT_FILE}`;
+  writeFiles([{ path, text: renderKept(kept), uid: process.getuid?.() ?? 0, mode: 0o600 }]);
+}

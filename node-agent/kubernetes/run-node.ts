@@ -2,18 +2,18 @@
 // turn starts from what is true, so a cut, a restart or a new order needs no case of its own. Edge. Called by the agent's
 // life (node-agent/node/); port.ts is the contract.
 import type { ClusterOrders, NodeStatus } from "../../server/contract/generated/agent.ts";
-import { parseServerList } from "./balancer.ts";
 import { makeTell, type NodeContext } from "./context.ts";
-import { isSameStatus, nodeStatus, type Observation, readiness } from "./node-status.ts";
+import { KEPT_FILE, parseKept } from "./kept.ts";
+import { isSameStatus, nodeStatus, type Observation } from "./node-status.ts";
 import type { KubernetesDeps, KubernetesNode } from "./port.ts";
 import {
   applyObjects,
   approveServing,
   type DutyState,
+  keep,
   labelNodes,
   learnServers,
   newDutyState,
-  serverListPath,
 } from "./run-duties.ts";
 import { readText } from "./run-files.ts";
 import { type Clients, isApiReady, observe, openClients } from "./run-observe.ts";
@@ -38,8 +38,7 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     hasImages: false,
     hasApiAnswered: false,
     isReady: false,
-    podCidr: undefined,
-    servers: parseServerList(readText(serverListPath(deps.stateDir)) ?? ""),
+    kept: parseKept(readText(`${deps.stateDir}/${KEPT_FILE}`)),
     tell: makeTell((text) => deps.log.info(text)),
   };
   return new RunningNode(context, pods);
@@ -93,6 +92,7 @@ class RunningNode implements KubernetesNode {
   async #work(): Promise<void> {
     while (!this.#isStopped) {
       const endsAtMs = performance.now() + (this.#status.ready ? CALM_MS : EAGER_MS);
+      const hadAnswered = this.#context.hasApiAnswered;
       try {
         await this.#turn();
         this.#context.tell.over("fault");
@@ -100,7 +100,9 @@ class RunningNode implements KubernetesNode {
         this.#context.setup ??= `a fault inside the agent: ${(error as Error).message}`;
         this.#context.tell.once("fault", `Kubernetes: ${(error as Error).message}; tried again.`);
       }
-      await this.#rest(Math.max(EAGER_MS, endsAtMs - performance.now()));
+      // The API's first answer lets the next things begin: no rest before them.
+      if (hadAnswered === this.#context.hasApiAnswered)
+        await this.#rest(Math.max(EAGER_MS, endsAtMs - performance.now()));
     }
   }
 
@@ -108,9 +110,11 @@ class RunningNode implements KubernetesNode {
     const context = this.#context;
     await settle(context, this.#pods);
     const seen = await observe(context, this.#clients);
-    context.isReady = seen.node !== undefined && readiness(seen.node).ready;
-    context.podCidr = seen.node?.spec?.podCIDR ?? context.podCidr;
-    this.#publish(nodeStatus(seen));
+    const status = nodeStatus(seen);
+    context.isReady = status.ready;
+    const podCidr = seen.node?.spec?.podCIDR;
+    if (podCidr !== undefined) keep(context, { ...context.kept, podCidr });
+    this.#publish(status);
     await this.#serveCluster(seen);
   }
 

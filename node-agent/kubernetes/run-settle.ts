@@ -65,11 +65,11 @@ async function carryOut(
   const all = planServices({ config, facts, nodeIp, ephemeralDevice, etcdStart: etcdStart(context) });
   const services = servicesToRun(context, all);
   const cni =
-    config.cluster.cni === "flannel" && context.podCidr !== undefined
-      ? renderCniConfig(context.podCidr, around.mtuBytes)
+    config.cluster.cni === "flannel" && context.kept.podCidr !== undefined
+      ? renderCniConfig(context.kept.podCidr, around.mtuBytes)
       : undefined;
   const { plans, issued } = settled;
-  const files = nodeFiles({ config, facts, plans, issued, servers: apiServers(config, context.servers), cni });
+  const files = nodeFiles({ config, facts, plans, issued, servers: apiServers(config, context.kept.servers), cni });
   writeFiles(files);
   const versions = { config: versionOf(files), secrets: secretsVersion(plans, issued) };
   pods?.setPods(renderPodList(podsToRun(context, staticPods(config, { ...facts, versions }, nodeIp))));
@@ -112,11 +112,15 @@ async function renewKubelet(context: NodeContext): Promise<void> {
 const podsToRun = ({ hasApiAnswered }: NodeContext, pods: readonly KubernetesObject[]) =>
   hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
 
-/** A worker's kubelet has nothing to do before the API answers; a control plane's must run the API server first. */
-const servicesToRun = ({ deps, hasApiAnswered }: NodeContext, services: readonly ServicePlan[]) =>
-  hasApiAnswered || deps.config.controlPlane !== undefined
-    ? services
-    : services.filter(({ name }) => name !== "kubelet");
+/**
+ * What waits for the API. A worker's kubelet has nothing to do before. A control plane's must run the API server first, and
+ * is better off without the balancer until then: a connection that is refused fails at once, but one that is taken and closed
+ * is tried ten times, a second apart, by every request (client-go), and the API server's own pod waits behind two of these.
+ */
+function servicesToRun({ deps, hasApiAnswered }: NodeContext, services: readonly ServicePlan[]) {
+  const waiting: ServiceName = deps.config.controlPlane === undefined ? "kubelet" : "slipway-balancer";
+  return hasApiAnswered ? services : services.filter(({ name }) => name !== waiting);
+}
 
 async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
   const { stdout } = await deps.run("kubelet", ["--version"], 20_000);

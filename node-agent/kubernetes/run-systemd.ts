@@ -1,21 +1,25 @@
 // Talks to systemd by systemctl: state of units, start, restart, stop. Edge: processes. Called by run-settle.ts,
 // run-observe.ts and run-node.ts.
+import { uptime } from "node:os";
 import type { UnitState } from "./node-status.ts";
 import type { RunCommand } from "./port.ts";
 
 const START_TIMEOUT_MS = 90_000;
 const SHOW_TIMEOUT_MS = 10_000;
-const PROPERTIES = ["Id", "ActiveState", "SubState", "Result", "NRestarts"];
+const PROPERTIES = ["Id", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStartTimestampMonotonic"];
 
 /** By name without `.service`; a unit that was never started is `inactive`. */
 export async function readUnits(run: RunCommand, names: readonly string[]): Promise<Record<string, UnitState>> {
   const ids = names.map((name) => `${name}.service`);
   const { stdout } = await run("systemctl", ["show", "-p", PROPERTIES.join(), ...ids], SHOW_TIMEOUT_MS);
-  return parseUnits(stdout);
+  return parseUnits(stdout, Date.now() - uptime() * 1000);
 }
 
-/** Blocks of `Key=value` lines, one a unit, apart by an empty line. */
-export function parseUnits(text: string): Record<string, UnitState> {
+/**
+ * Blocks of `Key=value` lines, one a unit, apart by an empty line.
+ * @param bootedAtMs milliseconds since 1970, by today's clock: systemd's own wall times are of the clock as it was then.
+ */
+export function parseUnits(text: string, bootedAtMs: number): Record<string, UnitState> {
   const units: Record<string, UnitState> = {};
   for (const block of text.split(/\n\n+/)) {
     const fields = Object.fromEntries(
@@ -30,6 +34,7 @@ export function parseUnits(text: string): Record<string, UnitState> {
       subState: fields.SubState ?? "dead",
       result: fields.Result ?? "",
       restarts: Number(fields.NRestarts ?? 0),
+      startedAtMs: bootedAtMs + Number(fields.ExecMainStartTimestampMonotonic ?? 0) / 1000,
     };
   }
   return units;
