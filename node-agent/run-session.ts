@@ -143,7 +143,9 @@ class Session {
   #takeState(state: NodeState): void {
     this.#progressed.wasInTouch = true;
     this.#state = state;
-    this.#disk = state.reportInstallDisk ? chooseInstallDisk(this.#facts) : undefined;
+    // A container has no disk to install to, and a node that runs from its own is not asked.
+    const isAsked = state.reportInstallDisk && this.#world.bootSource === "network";
+    this.#disk = isAsked ? chooseInstallDisk(this.#facts, firmwareOf(this.#facts)) : undefined;
     if (this.#disk !== undefined) this.#send({ $case: "installChoice", value: { choice: choiceOf(this.#disk) } });
     this.#events.onState(state, this.#disk, this.#facts);
     this.#events.duties.take(state, this.#outlet);
@@ -182,6 +184,10 @@ const choiceOf = (disk: InstallDisk) =>
   disk.kind === "disk"
     ? ({ $case: "disk", value: { path: disk.path, reason: disk.reason } } as const)
     : ({ $case: "impossible", value: disk.reason } as const);
+
+/** As install/layout.ts has it: how much a disk must hold differs. */
+const firmwareOf = ({ firmware, arch }: Facts) =>
+  firmware !== "uefi" ? "bios" : arch === "arm64" ? "uefi-arm64" : "uefi-x86_64";
 
 const stableText = (facts: Facts): string =>
   JSON.stringify(facts, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
