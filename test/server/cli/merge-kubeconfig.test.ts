@@ -1,0 +1,84 @@
+// Merging into a file that a person has: what is theirs stays, what is the same cluster's is replaced, names never collide.
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { kubeconfigPath, mergeInto } from "../../../server/cli/kubeconfig-commands.ts";
+import { mergeKubeconfig } from "../../../server/cli/merge-kubeconfig.ts";
+import { renderKubeconfig } from "../../../server/contract/kubernetes/kubeconfig.ts";
+
+const made = (ca: string, token = "t1") =>
+  renderKubeconfig({ cluster: "rack1", server: "https://192.0.2.9:6443", ca, user: "admin", credential: { token } });
+const names = (text: string) => {
+  const c = parse(text);
+  const of = (key: string) => c[key].map((one: { name: string }) => one.name).join();
+  return [of("clusters"), of("users"), of("contexts"), c["current-context"]];
+};
+const merge = (before: string, added: string, forced?: string) => mergeKubeconfig(before, added, forced, "config").text;
+
+test("an empty file, or none, becomes the new one; asked again the entries are replaced", () => {
+  const first = merge("", made("CA"));
+  expect(names(first)).toEqual(["rack1", "admin@rack1", "admin@rack1", "admin@rack1"]);
+  expect(merge("apiVersion: v1\nkind: Config\nclusters: null\n", made("CA"))).toBe(first);
+  const second = merge(first, made("CA", "t2"));
+  expect(names(second)).toEqual(names(first));
+  expect(parse(second).users[0].user.token).toBe("t2");
+});
+
+test("another cluster of the same name, other entries and unknown settings stay", () => {
+  const before = stringify({ ...parse(merge("", made("OTHER"))), preferences: { colors: true } });
+  const after = merge(before, made("CA"));
+  expect(names(after)).toEqual([
+    "rack1,rack1-1",
+    "admin@rack1,admin@rack1-1",
+    "admin@rack1,admin@rack1-1",
+    "admin@rack1-1",
+  ]);
+  expect(parse(after)).toMatchObject({ preferences: { colors: true } });
+  expect(parse(after).contexts[1].context).toMatchObject({ cluster: "rack1-1", user: "admin@rack1-1" });
+  const forced = merge(before, made("CA"), "admin@rack1");
+  expect(names(forced)).toEqual(["rack1,rack1-1", "admin@rack1", "admin@rack1", "admin@rack1"]);
+  expect(parse(forced).contexts[0].context.cluster).toBe("rack1-1");
+});
+
+test.each(["a: [", "- x", "clusters: 5", "just words"])("%j is no kubeconfig, and is left alone", (text) => {
+  expect(() => merge(text, made("CA"))).toThrow(/config: is no kubeconfig, so nothing was merged into it/);
+});
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "slipway-merge-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+test("the file is its owner's alone, whole, and a link stays a link", () => {
+  mkdirSync(join(dir, "real"));
+  writeFileSync(join(dir, "real", "config"), merge("", made("OTHER")), { mode: 0o644 });
+  symlinkSync(join(dir, "real", "config"), join(dir, "config"));
+  expect(mergeInto(join(dir, "config"), made("CA"), undefined)).toBe("admin@rack1-1");
+  expect(readdirSync(dir).sort()).toEqual(["config", "real"]);
+  expect(readdirSync(join(dir, "real"))).toEqual(["config"]);
+  expect(statSync(join(dir, "real", "config")).mode & 0o777).toBe(0o600);
+  expect(names(readFileSync(join(dir, "real", "config"), "utf8"))[0]).toBe("rack1,rack1-1");
+});
+
+test("while another program holds kubectl's lock nothing is written", () => {
+  writeFileSync(join(dir, "config.lock"), "");
+  expect(() => mergeInto(join(dir, "config"), made("CA"), undefined)).toThrow(/is being changed by another program/);
+  expect(readdirSync(dir)).toEqual(["config.lock"]);
+});
+
+test("the first file of KUBECONFIG is meant, else ~/.kube/config", () => {
+  expect(kubeconfigPath({ KUBECONFIG: ":/a:/b" })).toBe("/a");
+  expect(kubeconfigPath({})).toMatch(/\/\.kube\/config$/);
+});
