@@ -1,10 +1,10 @@
 // What a machine says of the orders that it was given: the steps of an install or a reset, that it is done, that it cannot go
 // on, that it has a verb in hand. Edge: reads and writes the inventory. report-service.ts feeds it, one report at a time.
-import type { PendingVerb } from "../../inventory/cluster.ts";
+import type { Installation, PendingVerb } from "../../inventory/cluster.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { MachineChange } from "../../inventory/port.ts";
 import { nameStep, type StepProgress } from "../boot/live-machine.ts";
-import type { InstallDone, InstallStep, OrderFailed, VerbTaken } from "../contract/generated/agent.ts";
+import type { Hello, InstallDone, InstallStep, OrderFailed, VerbTaken } from "../contract/generated/agent.ts";
 import { TokenBucket } from "../contract/token-bucket.ts";
 import { enterActivity } from "./activity-service.ts";
 import { cleanText } from "./node-facts.ts";
@@ -64,7 +64,7 @@ export class InstallReports {
 
   /** Repeated by the machine until its state no longer names the order: only the first one changes something. */
   async done({ order, installId, installNumber, disk }: InstallDone): Promise<void> {
-    const { deps, caller, live } = this.#stream;
+    const { caller } = this.#stream;
     const machine = await this.#machine();
     const install = machine?.install;
     if (machine === undefined || install === undefined || install.order !== order || machine.lifecycle !== "approved")
@@ -74,22 +74,37 @@ export class InstallReports {
       const reason = "it says that it is installed, and was never given the config of that install";
       return await this.#tellFailure(machine, order, reason, `slipway install ${machine.name ?? caller.mac}`);
     }
-    const installation = {
-      installId: cleanText(installId),
-      number: installNumber,
-      disk: cleanText(disk),
-      at: deps.now(),
-    };
+    await this.#confirm(machine, { installId, number: installNumber, disk });
+  }
+
+  /**
+   * A machine that comes from its disk under the key that was given the config has installed, whatever became of its word: the
+   * power may have been cut between the last write and that.
+   */
+  async found({ bootSource, installId }: Hello): Promise<void> {
+    const machine = await this.#machine();
+    const isFromDisk = bootSource === "disk" && installId !== "";
+    if (machine?.lifecycle !== "approved" || !isFromDisk || installId === machine.installation?.installId) return;
+    if (machine.install?.givenToKey !== this.#stream.caller.keyFingerprint) return;
+    const disk = /^\/dev\/[^:]+/.exec(machine.installDisk ?? "")?.[0] ?? "";
+    await this.#confirm(machine, { installId, number: (machine.installation?.number ?? 0) + 1, disk });
+  }
+
+  async #confirm(machine: Machine, what: Omit<Installation, "at">): Promise<void> {
+    const { deps, caller, live } = this.#stream;
+    const installId = cleanText(what.installId);
+    const installation = { installId, number: what.number, disk: cleanText(what.disk), at: deps.now() };
     const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     delete live.step;
     // A container runs it from this moment on, and says no new hello.
-    if (live.bootSource === "container") live.installId = installation.installId;
+    if (live.bootSource === "container") live.installId = installId;
     await enterActivity(deps.inventory, machine, "running");
-    const seconds = Math.round((deps.now() - (install.firstContactAt ?? install.orderedAt)) / 1000);
-    const detail = { number: installNumber, seconds, ...(disk !== "" && { disk: installation.disk }) };
-    deps.record({ kind: "installed", mac: caller.mac, detail });
-    deps.log.info(`${machine.name ?? caller.mac} is installed${disk === "" ? "" : ` on ${installation.disk}`}.`);
+    const { number, disk } = installation;
+    const begunAt = machine.install?.firstContactAt ?? machine.install?.orderedAt ?? deps.now();
+    const seconds = Math.round((deps.now() - begunAt) / 1000);
+    deps.record({ kind: "installed", mac: caller.mac, detail: { number, seconds, ...(disk !== "" && { disk }) } });
+    deps.log.info(`${machine.name ?? caller.mac} is installed${disk === "" ? "" : ` on ${disk}`}.`);
   }
 
   async failed({ order, reason, remedy }: OrderFailed): Promise<void> {

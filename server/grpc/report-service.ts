@@ -144,6 +144,7 @@ export class ReportWriter {
 
   readonly #writers: Writers = {
     hello: async (hello) => {
+      await this.#installs.found(hello);
       await this.#nodes.hello(hello);
       if (hello.facts !== undefined) await this.#saveFacts(hello.facts);
       // What it installs, and whether it does, depends on where it came from.

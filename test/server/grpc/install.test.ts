@@ -103,6 +103,20 @@ describe("an install", () => {
     await until("the refusal", eventsOf("order-failed"));
     expect(await agent.record()).toMatchObject({ lifecycle: "approved", activity: "failed" });
   });
+  test("is believed from a machine that comes from its disk with the key that was given the config", async () => {
+    const agent = await approved();
+    const order = await agent.order();
+    agent.hello("disk", "install-1");
+    await until("the order to stay", () => agent.state?.install?.order === order);
+    expect((await agent.record()).lifecycle).toBe("approved");
+    await agent.fetch(order);
+    agent.cut();
+    agent.hello("disk", "install-1");
+    await until("the end", () => agent.state?.lifecycle === "installed");
+    expect((await agent.record()).installation).toMatchObject({ installId: "install-1", number: 1 });
+    agent.status({ installId: "install-1", ready: true });
+    await until("ready", async () => (await agent.record()).lifecycle === "ready");
+  });
   test("shows its steps: words on disk, bytes in memory, an event at each end", async () => {
     const agent = await approved();
     const order = await agent.order();
