@@ -60,9 +60,16 @@ const SAMPLE: MachineView = {
 /** Every command's own help, then the form of files. */
 export async function renderCliPage(): Promise<string> {
   const program = buildProgram("");
-  const commands = program.commands.map((command) => `\n## slipway ${command.name()}\n\n${fence(helpOf(command))}`);
+  const commands = program.commands.flatMap((command) => sectionsOf(command, "slipway", "##"));
   const document = await formatValue(JSON.parse(JSON.stringify(machineDocument(SAMPLE))), "yaml");
   return `${CLI_INTRO}\n${fence(helpOf(program))}${commands.join("")}\n## Machine documents\n\n${DOCUMENT_ABOUT}\n${fence(document, "yaml")}`;
+}
+
+/** A command, and below it each of its subcommands. */
+function sectionsOf(command: Command, parent: string, mark: string): string[] {
+  const name = `${parent} ${command.name()}`;
+  const own = `\n${mark} ${name}\n\n${fence(helpOf(command))}`;
+  return [own, ...command.commands.flatMap((below) => sectionsOf(below, name, `${mark}#`))];
 }
 
 const DOCUMENT_ABOUT = `\`slipway export\` writes one document a machine, separated by \`---\`, and \`slipway import\` reads exactly that back. \`spec\` is what a

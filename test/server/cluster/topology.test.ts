@@ -1,4 +1,5 @@
 // Topology files: what they say, where each fault stands, and which cluster a machine belongs to.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { findMembership } from "../../../server/cluster/topology.ts";
 import { formatTopologyFaults, parseTopology } from "../../../server/cluster/topology-document.ts";
@@ -160,4 +161,14 @@ test("a machine's own cluster goes before its role's, and that before the only o
   expect(member({ role: "storage" })).toEqual(["rack2", "storage"]);
   expect(member({ role: "storage", cluster: "rack1" })).toEqual(["rack1", "storage"]);
   expect(member({ role: CONTROL_PLANE.name }, [CLUSTER])).toEqual(["rack1", "controlplane"]);
+});
+
+test("docs/clusters.md shows files that are taken", () => {
+  const [, text = ""] = /```yaml\n([\s\S]*?)```/.exec(readFileSync("docs/clusters.md", "utf8")) ?? [];
+  expect(parseTopology([{ name: "docs", text }])).toMatchObject({
+    kind: "topology",
+    clusters: [{ name: "rack1" }],
+    roles: [{ name: "storage" }],
+    machines: [{ name: "node-1" }],
+  });
 });
