@@ -83,6 +83,7 @@ const NAMES: Record<number, string> = {
   30: "EROFS",
   61: "ENODATA",
   84: "EILSEQ",
+  110: "ETIMEDOUT",
   117: "EUCLEAN",
   121: "EREMOTEIO",
 };

@@ -1,13 +1,15 @@
 // The image's parts over HTTP: a broken line is gone on with at the byte where it broke, an appliance that is away is waited
 // for, and nothing larger than asked for is taken. Edge. run-install.ts opens it. Sources: RFC 9110 §13.1.5 (If-Range), §14.2.
+// node:http, not fetch: fetch's parser is WebAssembly, which there is none of in the agent's Node (--lite-mode).
 import { createHash } from "node:crypto";
+import { get, type IncomingMessage } from "node:http";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { backoffMs } from "../backoff.ts";
+import { callFault } from "./fault-reasons.ts";
 import type { Part } from "./image-manifest.ts";
 import type { Sized } from "./install-step.ts";
 
 export type FetchDeps = {
-  fetch: typeof globalThis.fetch;
   /** Resolves after `ms`, or at once when the signal says stop. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
   chance(): number;
@@ -113,41 +115,50 @@ async function attempt(
   take: Take,
   deps: FetchDeps,
 ): Promise<Outcome> {
-  const stall = new AbortController();
-  const signal = AbortSignal.any([deps.signal, stall.signal]);
+  const line = new AbortController();
+  const signal = AbortSignal.any([deps.signal, line.signal]);
   const patient = <T>(promise: Promise<T>): Promise<T> => {
-    const timer = setTimeout(() => stall.abort(new Error(`nothing came for ${STALL_MS / 1000} s`)), STALL_MS);
+    const timer = setTimeout(() => line.abort(callFault(`nothing came for ${STALL_MS / 1000} s`, ETIMEDOUT)), STALL_MS);
     return promise.finally(() => clearTimeout(timer));
   };
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
-    const response = await patient(deps.fetch(url, { headers: headersFor(place), signal, redirect: "error" }));
+    const response = await patient(request(url, headersFor(place), signal));
     const start = startOf(response, place, url);
     if (start.kind === "broken") return start;
     place.at = start.at;
-    place.etag = response.headers.get("etag") ?? undefined;
-    reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
-    for (;;) {
-      const piece = await patient(reader?.read() ?? Promise.resolve({ done: true as const, value: undefined }));
-      if (piece.done) break;
+    place.etag = response.headers.etag;
+    const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    for (let piece = await patient(pieces.next()); piece.done !== true; piece = await patient(pieces.next())) {
       deps.onWait(undefined);
-      const at = place.at;
-      if (bytes !== undefined && at + piece.value.length > bytes) {
+      if (bytes !== undefined && place.at + piece.value.length > bytes) {
         throw damaged(`${url} has more than the ${bytes} bytes that the signed manifest says`);
       }
-      await taken(take(piece.value, at));
+      await taken(take(piece.value, place.at));
       place.at += piece.value.length;
     }
   } catch (fault) {
     if (fault instanceof Taken) throw fault.fault;
-    if (fault instanceof SlipwayError) throw fault;
-    return { kind: "broken", reason: reasonOf(fault) };
+    return { kind: "broken", reason: brokenBy(line.signal.aborted ? line.signal.reason : fault) };
   } finally {
-    await reader?.cancel().catch(() => {});
+    line.abort();
   }
   return bytes === undefined || place.at === bytes
     ? { kind: "done" }
     : { kind: "broken", reason: `the line ended at byte ${place.at} of ${bytes}` };
+}
+
+const ETIMEDOUT = 110;
+
+/** Redirects are not followed: the appliance sends none. */
+function request(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const sent = get(url, { headers, signal, agent: false }, (response) => {
+      // Later faults are the reader's: without a listener an aborted request would end the agent.
+      response.on("error", () => {});
+      resolve(response);
+    });
+    sent.on("error", reject);
+  });
 }
 
 /** A fault of the disk must not look like one of the network, or it would be tried for ever. */
@@ -176,12 +187,12 @@ function headersFor({ at, etag }: Place): Record<string, string> {
 type Start = { kind: "start"; at: number } | { kind: "broken"; reason: string };
 
 /** From where the answer's bytes are. @throws ASSET_MISSING for an answer that will not change by itself. */
-function startOf(response: Response, place: Place, url: string): Start {
-  const { status } = response;
+function startOf(response: IncomingMessage, place: Place, url: string): Start {
+  const status = response.statusCode ?? 0;
   if (status === 200) return { kind: "start", at: 0 };
   if (status === 206) {
-    const from = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-    if (Number(from) === place.at) return { kind: "start", at: place.at };
+    const from = /^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1];
+    if (from === String(place.at)) return { kind: "start", at: place.at };
     place.at = 0;
     return { kind: "broken", reason: `it answered with bytes from ${from ?? "nowhere"}` };
   }
@@ -196,8 +207,9 @@ function startOf(response: Response, place: Place, url: string): Start {
   });
 }
 
-/** undici says "fetch failed" and has the reason in `cause`. */
-function reasonOf(fault: unknown): string {
-  const { message, cause } = fault as { message?: string; cause?: { code?: string; message?: string } };
-  return cause?.code ?? cause?.message ?? message ?? String(fault);
+/** Why a line broke. @throws what is no fault of the network: waiting would not mend it. */
+function brokenBy(fault: unknown): string {
+  const { code } = Object(fault) as { code?: unknown };
+  if (fault instanceof SlipwayError || typeof code !== "string") throw fault;
+  return code === "ECONNRESET" ? "the line broke" : code;
 }

@@ -49,7 +49,6 @@ export type InstallInput = {
   /** A new GUID each time, lower case. */
   newId(): string;
   libc: DiskCalls;
-  fetch?: typeof globalThis.fetch;
   /** What a test puts in place of this machine's own. */
   place?: { mountDir?: string; findPartition?: PartitionFinder; candidates?: () => Promise<Candidate[]> };
 };
@@ -106,7 +105,6 @@ async function install(
   const manifestText = `installs to ${at.disk} (${choice.reason}): checks the image's manifest`;
   progress.begin({ number: 1, of: 1, text: manifestText, bytesTotal: 0 });
   const source = openImageSource(input.imageUrl, {
-    fetch: input.fetch ?? globalThis.fetch,
     wait: (ms, until) => sleep(ms, undefined, { signal: until }).catch(() => {}),
     chance: Math.random,
     signal,

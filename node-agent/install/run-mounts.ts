@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { callFault } from "./fault-reasons.ts";
 import type { Volume } from "./install-step.ts";
 import { type DiskCalls, MOUNT } from "./open-disk-calls.ts";
+import type { OwnDisk } from "./read-own-disk.ts";
 
 /**
  * Volume → how it is mounted. FAT knows no owners: umask keeps its files to root. `winnt`: a short name in small letters takes
@@ -73,6 +74,16 @@ export async function mountVolume(
   if (calls.mount(device, at, type, flags, options) !== 0) throw callFault(`mount ${device}`, calls.errno());
 }
 
+/**
+ * Mounts STATE of the own disk, for whoever calls it alone (the agent's mount namespace is private).
+ * @throws Node's form of mount(2)'s fault: EUCLEAN when the file system is damaged.
+ */
+export async function mountState(own: OwnDisk, at: string, calls: DiskCalls): Promise<void> {
+  const device = own.partitions.STATE?.device;
+  if (device === undefined) throw callFault(`${own.disk} has no partition STATE`, ENXIO);
+  await mountVolume("STATE", device, at, calls);
+}
+
 /** Unmounts; what is not mounted is no fault. @throws EBUSY while a file there is open. */
 export function unmount(at: string, calls: DiskCalls): void {
   if (calls.umount(at, 0) === 0) return;
@@ -80,5 +91,6 @@ export function unmount(at: string, calls: DiskCalls): void {
   if (errno !== EINVAL && errno !== ENOENT) throw callFault(`umount ${at}`, errno);
 }
 
+const ENXIO = 6;
 const EINVAL = 22;
 const ENOENT = 2;
