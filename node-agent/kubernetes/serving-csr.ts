@@ -2,7 +2,7 @@
 // Called by run-approvals.ts. Pure.
 import type { KnownNode, ServingRequest } from "../../server/contract/kubernetes/serving-request.ts";
 import { parseCsr } from "../../server/contract/pki/csr.ts";
-import { decode, encode, isTagged, oidOf, parts, TAG } from "../../server/contract/pki/der.ts";
+import { children, contentsOf, type Der, decode, isTagged, oidOf, parts, TAG } from "../../server/contract/pki/der.ts";
 import { decodeExtensions } from "../../server/contract/pki/extension.ts";
 import type { AltNames } from "../../server/contract/pki/name.ts";
 import { parsePem } from "../../server/contract/pki/pem.ts";
@@ -14,6 +14,7 @@ export type CsrObject = {
 };
 
 const EXTENSION_REQUEST = "1.2.840.113549.1.9.14";
+const ALT_NAMES = "2.5.29.17";
 const WHAT = "certificate request";
 
 /** Whether nobody has decided about it yet. */
@@ -44,9 +45,21 @@ function altNamesOf(pem: string): AltNames {
     const [id, values] = parts(attribute, WHAT);
     if (oidOf(id, WHAT) !== EXTENSION_REQUEST) continue;
     const [extensions] = parts(values, WHAT, TAG.SET);
-    return decodeExtensions(decode(encode(extensions!), WHAT), WHAT).altNames ?? NO_NAMES;
+    return everyName(extensions!);
   }
   return NO_NAMES;
+}
+
+/** The decoder passes over IPv6, URIs and the like. What it passed over must not be approved unseen: it is named. */
+function everyName(extensions: Der): AltNames {
+  const names = decodeExtensions(extensions, WHAT).altNames ?? NO_NAMES;
+  const found = parts(extensions, WHAT).filter((e) => oidOf(parts(e, WHAT)[0], WHAT) === ALT_NAMES);
+  const count = found.flatMap((e) => {
+    const bytes = contentsOf(parts(e, WHAT).at(-1), TAG.OCTETSTRING, WHAT);
+    return children(decode(bytes, WHAT), WHAT);
+  }).length;
+  const unseen = count - names.dnsNames.length - names.ips.length;
+  return unseen === 0 ? names : { ...names, dnsNames: [...names.dnsNames, `${unseen} names of another kind`] };
 }
 const NO_NAMES: AltNames = { dnsNames: [], ips: [] };
 

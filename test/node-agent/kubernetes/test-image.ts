@@ -14,7 +14,9 @@ export function testImage(): Uint8Array {
   const program = (path: string, from: string) =>
     tree.set(path, { kind: "file", mode: 0o755, bytes: readFileSync(realpathSync(from)), from: "host" });
   program("bin/busybox", "/usr/bin/busybox");
-  const libraries = execFileSync("ldd", ["/usr/bin/busybox"]).toString().matchAll(/(\/\S+)\s+\(0x/g);
+  const libraries = execFileSync("ldd", ["/usr/bin/busybox"])
+    .toString()
+    .matchAll(/(\/\S+)\s+\(0x/g);
   for (const [, path] of libraries) program(path!.slice(1), path!);
   for (const applet of APPLETS) tree.set(`bin/${applet}`, { kind: "link", target: "busybox", from: "host" });
   for (const path of ["dev", "etc", "proc", "sys", "tmp", "www"])
