@@ -42,6 +42,7 @@ export function applyPage({ applied, endpoints, dryRun }: AppliedView): string {
 
 function readPath(path: string): File[] {
   try {
+    if (path === "-") return [readText("/dev/stdin", "stdin")];
     if (!statSync(path).isDirectory()) return [readText(path)];
     const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
     if (names.length > 0) return names.sort().map((name) => readText(join(path, name)));
@@ -57,9 +58,9 @@ function readPath(path: string): File[] {
   });
 }
 
-function readText(name: string): File {
+function readText(path: string, name = path): File {
   try {
-    return { name, text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(name)) };
+    return { name, text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) };
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw new SlipwayError("BAD_IMPORT", `${name}: is no UTF-8 text`, { remedy: "Save the file as UTF-8." });

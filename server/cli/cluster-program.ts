@@ -91,7 +91,7 @@ function addApply(program: Command): void {
     .description(
       "Reads Cluster, Role and Machine documents (YAML) and writes all of them or none; docs/clusters.md describes them. What no file names stays as it is.",
     )
-    .requiredOption("-f, --file <path...>", "a file, or a directory whose .yaml files are read")
+    .requiredOption("-f, --file <path...>", "a file, a directory whose .yaml files are read, or - for standard input")
     .option("--dry-run", "show what would change")
     .addHelpText("after", examples("slipway apply -f site/ --dry-run", "slipway apply -f rack1.yaml"))
     .action(async (options: ApplyOptions) => {

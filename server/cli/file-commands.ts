@@ -94,11 +94,16 @@ async function showResult(desk: Desk, result: ImportResult): Promise<void> {
   );
 }
 
-export type ExportOptions = Omit<CommonOptions, "output"> & { output: "yaml" | "json" | "csv" };
+export type ExportOptions = Omit<CommonOptions, "output"> & { output: "yaml" | "json" | "csv"; site?: boolean };
 
 /** YAML and CSV are what `import` reads back; JSON is the list for programs. */
 export async function runExport(options: ExportOptions): Promise<void> {
   const desk = await openDesk({ ...options, output: "json" });
+  if (options.site && options.output !== "yaml")
+    throw new SlipwayError("BAD_REQUEST", `--site: is written as yaml only, found -o ${options.output}`, {
+      remedy: "Leave -o out.",
+    });
+  if (options.site) return desk.print(await desk.client.getText("/v1/export/site"));
   if (options.output === "json") {
     const { machines } = await desk.client.get<{ machines: unknown[] }>("/v1/machines");
     return show(desk, machines, () => "");

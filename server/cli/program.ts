@@ -173,7 +173,15 @@ function addFileCommands(program: Command): void {
     .description(
       "Writes all machines: YAML (a stream of Machine documents) and CSV are what `slipway import` reads back.",
     )
-    .addHelpText("after", examples("slipway export > machines.yaml", "slipway export -o csv > machines.csv"))
+    .option("--site", "clusters, roles and machines, as `slipway apply` reads them back")
+    .addHelpText(
+      "after",
+      examples(
+        "slipway export > machines.yaml",
+        "slipway export -o csv > machines.csv",
+        "slipway export --site > site.yaml",
+      ),
+    )
     .action(async (options: ExportOptions) => {
       const { runExport } = await import("./file-commands.ts");
       await runExport(options);

@@ -28,6 +28,7 @@ const document = <K extends string, F extends Fields>(kind: K, name: Scalar<stri
     kind: done(v.oneOf(kind), "kind of document"),
     metadata: done(object({ name: done(name, "name") }), "how it is called"),
     spec: done(object(spec), "what is wanted"),
+    status: done(whole("what was observed"), "written for people, ignored when read"),
   });
 
 export const KINDS = {

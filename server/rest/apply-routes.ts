@@ -1,4 +1,4 @@
-// POST /v1/apply: files of Cluster, Role and Machine documents, all or none. The machines' fields are judged as an import's
+// POST /v1/apply and GET /v1/export/site: files of Cluster, Role and Machine documents, all or none. The machines' fields are judged as an import's
 // (plan-import.ts), the rest by server/cluster; every fault has its file, line and column.
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -9,11 +9,26 @@ import { APPLIED, APPLY_BODY } from "./cluster-schema.ts";
 import { gatherFacts } from "./machine-routes.ts";
 import { planMachines } from "./plan-apply.ts";
 import { ERROR_BODY } from "./schema.ts";
+import { formatSite } from "./site-document.ts";
 
 const FAULTS = { "4xx": ERROR_BODY, "5xx": ERROR_BODY };
 
-export function addApplyRoute(app: FastifyInstance, deps: AdminDeps, { admin }: ClusterParts): void {
-  app.withTypeProvider<ZodTypeProvider>().post(
+export function addApplyRoutes(app: FastifyInstance, deps: AdminDeps, { admin }: ClusterParts): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  routes.get(
+    "/v1/export/site",
+    { schema: { summary: "Clusters, roles and machines as a stream of documents that /v1/apply reads back" } },
+    async (_request, reply) => {
+      const { inventory } = deps;
+      const [clusters, roles, machines] = await Promise.all([
+        inventory.listClusters(),
+        inventory.listRoles(),
+        inventory.listMachines(),
+      ]);
+      return reply.type("application/yaml; charset=utf-8").send(formatSite({ clusters, roles, machines }));
+    },
+  );
+  routes.post(
     "/v1/apply",
     {
       schema: {

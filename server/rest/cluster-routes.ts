@@ -14,7 +14,7 @@ import { SlipwayError } from "../contract/errors.ts";
 import { formatConfigFaults } from "../contract/machine-config/decode.ts";
 import type { SecretsBundle } from "../contract/machine-config/secrets-bundle.ts";
 import type { AdminDeps } from "./app.ts";
-import { addApplyRoute } from "./apply-routes.ts";
+import { addApplyRoutes } from "./apply-routes.ts";
 import * as s from "./cluster-schema.ts";
 import { getMachine } from "./machine-routes.ts";
 import { ERROR_BODY, MACHINE_QUERY } from "./schema.ts";
@@ -35,7 +35,7 @@ export function addClusterRoutes(app: FastifyInstance, deps: AdminDeps, parts: C
   addReadingRoutes(app, deps, parts);
   addWritingRoutes(app, deps, parts);
   addSecretRoutes(app, deps, parts);
-  addApplyRoute(app, deps, parts);
+  addApplyRoutes(app, deps, parts);
 }
 
 function statusOfCluster({ desk }: ClusterParts, name: string): s.ClusterStatusView {

@@ -108,6 +108,12 @@ test("files are applied all or none, and say what they change", async () => {
   const again = await json<AppliedView>("apply", "-f", file);
   expect(new Set(again.applied.map((a) => a.change))).toEqual(new Set(["unchanged"]));
 
+  // What is exported is what was applied.
+  const site = join(rig.home, "site.yaml");
+  writeFileSync(site, (await slipway("export", "--site")).stdout);
+  const back = await json<AppliedView>("apply", "-f", site);
+  expect(back.applied.map((a) => `${a.name} ${a.change}`)).toEqual(again.applied.map((a) => `${a.name} unchanged`));
+
   const config = await slipway("config", "node-1");
   const text = config.stdout;
   expect(text).not.toMatch(/PRIVATE KEY|LS0tLS1CRUdJTiB[A-Z]*[A-Za-z0-9]*gUFJJVkFURSBLRVk/);
@@ -135,7 +141,10 @@ test("a kubeconfig merges as kubectl's, is for its owner alone, and kubectl take
   try {
     const file = join(dir, "deep", "config");
     const first = await slipway("kubeconfig", "--file", file, "--lifetime", "8h");
-    expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("context admin@rack1 leads to cluster rack1") });
+    expect(first).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("context admin@rack1 leads to cluster rack1"),
+    });
     expect((statSync(file).mode & 0o777).toString(8)).toBe("600");
     await slipway("kubeconfig", "--file", file, "--force-context-name", "home");
     const config = parse(readFileSync(file, "utf8"));
