@@ -183,7 +183,8 @@ export const EVENTS = {
   },
   "order-failed": {
     phase: "agent",
-    level: "alarm",
+    // No alarm: `slipway machines` shows it for as long as it lasts, an alarm would stay for a day.
+    level: "warning",
     say: (d) => `cannot go on: ${d.reason}${d.remedy ? ` (${d.remedy})` : ""}`,
   },
   "installation-unknown": {

@@ -97,8 +97,8 @@ export class InstallReports {
     const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     delete live.step;
-    // A container runs it from this moment on, and says no new hello.
-    if (live.bootSource === "container") live.installId = installId;
+    // A container runs it from this moment on, and a machine restarts into it: neither says a new hello before.
+    live.installId = installId;
     await enterActivity(deps.inventory, machine, "running");
     const { number, disk } = installation;
     const begunAt = machine.install?.firstContactAt ?? machine.install?.orderedAt ?? deps.now();

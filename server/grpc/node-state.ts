@@ -55,7 +55,9 @@ const WAITS: readonly Row[] = [
       ? { waits: "the time in which it may install is over", next: `slipway install ${callOf(m)}` }
       : undefined,
   (m, { live }) =>
-    (m.lifecycle === "installed" || m.lifecycle === "ready") && live.bootSource === "network"
+    (m.lifecycle === "installed" || m.lifecycle === "ready") &&
+    live.bootSource === "network" &&
+    live.installId !== m.installation?.installId
       ? { waits: "it is installed, and was booted from the network", next: bootFromDisk(m) }
       : undefined,
 ];

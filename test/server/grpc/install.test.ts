@@ -46,6 +46,11 @@ async function installed(): Promise<FakeAgent> {
   return agent;
 }
 const eventsOf = (kind: string) => async () => (await appliance.events()).filter((one) => one === kind).length > 0;
+/** The words of all events of a kind, once there is one: it is recorded after what it tells of. */
+const wordsOnce = async (kind: string) => {
+  await until(`the event ${kind}`, eventsOf(kind));
+  return words(kind);
+};
 const words = async (kind: string) => {
   await appliance.events();
   return (await appliance.inventory.listEvents({ mac: MAC })).filter((e) => e.kind === kind).map(describeEvent);
@@ -72,7 +77,7 @@ describe("an install", () => {
     agent.states.length = 0;
     agent.hello();
     expect(await agent.order()).toBe(order);
-    expect(await words("install-ordered")).toHaveLength(1);
+    expect(await wordsOnce("install-ordered")).toHaveLength(1);
   });
   test("has no image URL for a container, and is not named before the machine has said where it came from", async () => {
     const agent = await boot();
@@ -91,11 +96,13 @@ describe("an install", () => {
       installation: { installId: "install-1", disk: "/dev/vda" },
     });
     expect(record.install).toBeUndefined();
+    // It restarts now: nobody has to be told to send it to its disk.
+    expect([record.activity, agent.state?.waits]).toEqual(["running", ""]);
     agent.done(order, "install-2");
     agent.hello("network");
     await until("another state", () => agent.state?.waits.startsWith("it is installed, and was booted") === true);
     expect((await agent.record()).installation).toMatchObject({ installId: "install-1" });
-    expect(await words("installed")).toEqual([expect.stringMatching(/^is installed on \/dev\/vda, \d+ s after/)]);
+    expect(await wordsOnce("installed")).toEqual([expect.stringMatching(/^is installed on \/dev\/vda, \d+ s after/)]);
   });
   test("is not believed from a machine that never had its config", async () => {
     const agent = await approved();
@@ -130,7 +137,7 @@ describe("an install", () => {
     agent.say({ $case: "installStep", value: end });
     agent.say({ $case: "installStep", value: end });
     await until("the step's end", eventsOf("install-step"));
-    expect(await words("install-step")).toEqual([
+    expect(await wordsOnce("install-step")).toEqual([
       "installs, step 3 of 9: writes the OS image to slot EFI (205.0 MB in 20.0 s, 10.3 MB/s)",
     ]);
   });
@@ -147,7 +154,7 @@ describe("an install", () => {
     await next.order();
     next.say({ $case: "orderFailed", value: failed });
     await until("the failure again", async () => (await next.record()).activity === "failed");
-    expect(await words("order-failed")).toEqual(["cannot go on: no disk of 8 GB or more (fit a disk)"]);
+    expect(await wordsOnce("order-failed")).toEqual(["cannot go on: no disk of 8 GB or more (fit a disk)"]);
     next.say({
       $case: "installStep",
       value: {
@@ -172,7 +179,7 @@ describe("a config", () => {
     const order = await agent.order();
     expect(await agent.fetch(order)).toBe(CONFIG);
     expect(await agent.fetch(order)).toBe(CONFIG);
-    expect(await words("config-given")).toEqual(["was given its config"]);
+    expect(await wordsOnce("config-given")).toEqual(["was given its config"]);
     expect(JSON.stringify([await appliance.inventory.listAudit({}), await appliance.events()])).not.toContain("secret");
   });
   const UNARMED: [string, Omit<MachineChange, "id">, RegExp][] = [
@@ -185,7 +192,7 @@ describe("a config", () => {
       const order = await agent.order();
       await change(agent, over);
       expect(await agent.fetch(order)).toMatch(new RegExp(`^${NOT_NOW}: ${reason.source}`));
-      expect(await words("config-refused")).toEqual([expect.stringMatching(reason)]);
+      expect(await wordsOnce("config-refused")).toEqual([expect.stringMatching(reason)]);
     });
   }
   test("is refused for an order that was not given", async () => {
@@ -212,7 +219,7 @@ describe("a config", () => {
     const second = (await boot()).hello();
     expect(await second.order()).toBe(order);
     expect(await second.fetch(order)).toBe(CONFIG);
-    expect(await words("config-given")).toEqual([
+    expect(await wordsOnce("config-given")).toEqual([
       "was given its config",
       "was given its config again, because an earlier attempt was cut",
     ]);
@@ -252,7 +259,7 @@ describe("a verb", () => {
     agent.say({ $case: "verbTaken", value: { id: "v1" } });
     await until("its end", () => agent.state?.verb === undefined);
     expect(await agent.record()).toMatchObject({ lifecycle: "installed" });
-    expect(await words("verb-taken")).toEqual(["begins the reboot"]);
+    expect(await wordsOnce("verb-taken")).toEqual(["begins the reboot"]);
   });
   test("reset makes a machine discovered, without approval, and resetting until it boots again", async () => {
     const agent = await installed();
@@ -290,8 +297,8 @@ describe("a node", () => {
     });
     agent.status({ installId: "install-1", ready: false, reason: "etcd does not answer" });
     await until("not ready", async () => (await agent.record()).lifecycle === "installed");
-    expect(await words("ready")).toEqual([expect.stringMatching(/^is a Ready node, \d+ s after power-on$/)]);
-    expect(await words("not-ready")).toEqual(["is no Ready node: etcd does not answer"]);
+    expect(await wordsOnce("ready")).toEqual([expect.stringMatching(/^is a Ready node, \d+ s after power-on$/)]);
+    expect(await wordsOnce("not-ready")).toEqual(["is no Ready node: etcd does not answer"]);
     expect(desk.heard).toEqual([`${MAC} ready`, `${MAC} etcd does not answer`].map((w) => expect.stringContaining(w)));
   });
   test("gets the cluster's orders, and new ones when they change", async () => {
@@ -312,7 +319,7 @@ describe("a node", () => {
     await until("all read", async () => (await agent.record()).activity === "failed");
     expect(await agent.record()).toMatchObject({ lifecycle: "installed" });
     expect(desk.heard.filter((one) => !one.endsWith("gone"))).toEqual([]);
-    expect(await words("installation-unknown")).toHaveLength(1);
+    expect(await wordsOnce("installation-unknown")).toHaveLength(1);
   });
   test("that is heard from its disk begins its count anew, and is no longer failed", async () => {
     const agent = await approved();

@@ -70,10 +70,18 @@ describe("nodeStateOf", () => {
     ],
     [
       "an installed one from the network is sent back to its disk",
-      { lifecycle: "ready", boot: "os", name: "w1" },
+      { lifecycle: "ready", boot: "os", name: "w1", installation: INSTALLATION },
       "it is installed, and was booted from the network",
       "slipway set w1 --unset boot, then slipway reboot w1",
       false,
+    ],
+    [
+      ...([
+        "one that has just been installed restarts",
+        { lifecycle: "installed", installation: INSTALLATION },
+      ] as const),
+      ...(["", "", false] as const),
+      { live: { bootSource: "network", installId: "install-1" } },
     ],
     [
       ...(["an installed one needs no disk", { lifecycle: "installed", role: "worker" }, "", "", false] as const),
