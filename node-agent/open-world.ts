@@ -18,7 +18,7 @@ import type { Libc } from "./open-libc.ts";
 import { isInContainer } from "./read-boot.ts";
 import { openKernelLog } from "./read-kmsg.ts";
 import { readAddresses } from "./read-nics.ts";
-import { exists } from "./read-sysfs.ts";
+import { exists, readMountPoints } from "./read-sysfs.ts";
 import { containerInstaller } from "./run-container-install.ts";
 import { metalInstaller } from "./run-metal-install.ts";
 import { openStore } from "./store.ts";
@@ -39,6 +39,7 @@ export type WorldParts = Pick<
 /** udev loads drivers while the agent starts: a disk is looked for this long before the machine counts as netbooted. */
 const DISK_WAIT_MS = 20_000;
 const DISK_LOOK_MS = 500;
+const MNT_DETACH = 2;
 /** The manager answers at once; what it does then is its own. */
 const POWER_MS = 30_000;
 
@@ -49,9 +50,9 @@ export async function openWorld(
 ): Promise<{ world: World; close(): Promise<void> }> {
   const { machine, runDir, libc, log, wait } = parts;
   const isContainer = isInContainer(machine);
-  const calls = isContainer ? undefined : await openDiskCalls().catch(() => undefined);
+  const calls = await openDiskCalls().catch(() => undefined);
   const hasTicket = ["ticket.json", "identity.json"].some((name) => exists({ root: "/" }, join(runDir, name)));
-  const own = hasTicket ? undefined : await waitForOwnDisk(machine, calls, wait, signal);
+  const own = hasTicket || isContainer ? undefined : await waitForOwnDisk(machine, calls, wait, signal);
   const bootSource = decideBootSource({ isContainer, hasTicket, hasOwnDisk: own !== undefined });
   const memory = await openMemory({ ...parts, isContainer, own, calls });
   const clock = systemClock(libc);
@@ -75,7 +76,11 @@ export async function openWorld(
     checkImage: async (until) => (own && calls ? checkImage(own, calls, until) : undefined),
     installer:
       isContainer && nodeStore !== undefined
-        ? containerInstaller(nodeStore, join(machine.root, "var"))
+        ? containerInstaller({
+            store: nodeStore,
+            varDir: join(machine.root, "var"),
+            unmount: (dir) => unmountBelow(machine, calls, dir),
+          })
         : metalInstaller({ machine, calls, newId, nowMs: () => clock.now(), closeState: memory.close }),
     power: systemPower,
     openNode: (node) => {
@@ -83,7 +88,7 @@ export async function openWorld(
       const ephemeral = own?.partitions.EPHEMERAL?.partuuid;
       return openNode({
         ...node,
-        ...{ machine, isContainer, libc, log, wait, clock: keeper },
+        ...{ machine, isContainer, libc, log, wait, clock: keeper, chance: parts.chance },
         uptimeMs: () => clock.uptimeMs(),
         run: runCommand,
         ephemeralDevice: ephemeral && `/dev/disk/by-partuuid/${ephemeral}`,
@@ -140,6 +145,11 @@ async function openMemory(
     log.warn(reason);
     return { ...none, fault: { reason, remedy: "Install this machine anew: slipway install MAC." } };
   }
+}
+
+/** In the agent's own namespace: the kernel takes the system's mounts off when the directories under them go. */
+function unmountBelow(machine: Observer, calls: DiskCalls | undefined, dir: string): void {
+  for (const at of readMountPoints(machine, dir)) calls?.umount(at, MNT_DETACH);
 }
 
 async function checkImage(own: OwnDisk, calls: DiskCalls, signal: AbortSignal): Promise<ImageCheck | undefined> {

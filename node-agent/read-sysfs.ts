@@ -51,3 +51,13 @@ export function readRealPath({ root }: Root, path: string): string {
 
 /** Whether there is such a file or directory. */
 export const exists = (from: Root, path: string): boolean => readRealPath(from, path) !== "";
+
+/** Mount points at or below a directory, the deepest first (proc_pid_mountinfo(5), field 5: spaces come as \040). */
+export const readMountPoints = (from: Root, dir: string): string[] =>
+  readText(from, "proc/self/mountinfo")
+    .split("\n")
+    .map((line) =>
+      (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_all, octal) => String.fromCharCode(Number.parseInt(octal, 8))),
+    )
+    .filter((at) => at === dir || at.startsWith(`${dir}/`))
+    .reverse();

@@ -19,14 +19,21 @@ const LEFT_BEHIND = [
   "opt/cni/bin",
 ];
 
-/** @param varDir the node's own /var. */
-export const containerInstaller = (store: NodeStore, varDir: string): Installer => ({
-  install: async (job, report) => install(store, varDir, job, report),
+export type ContainerDeps = {
+  store: NodeStore;
+  /** The node's own /var. */
+  varDir: string;
+  /** Takes every mount off that lies below a directory: pods leave volumes behind. */
+  unmount(dir: string): void;
+};
+
+export const containerInstaller = ({ store, varDir, unmount }: ContainerDeps): Installer => ({
+  install: async (job, report) => install({ store, varDir, unmount }, job, report),
   reset: async (id, _identity, report) => {
     const step = { order: id, number: 1, of: 1, text: "removes what the cluster left on /var", ...NO_BYTES };
     report({ ...step, done: false });
-    forget(varDir);
-    store.clear();
+    forget(varDir, unmount);
+    store.clear(true);
     report({ ...step, done: true });
     return { kind: "reset" };
   },
@@ -35,8 +42,7 @@ export const containerInstaller = (store: NodeStore, varDir: string): Installer 
 const NO_BYTES = { bytesDone: 0n, bytesTotal: 0n, elapsedMs: 0 };
 
 function install(
-  store: NodeStore,
-  varDir: string,
+  { store, varDir, unmount }: ContainerDeps,
   { order, installId, config }: InstallJob,
   report: (step: InstallStep) => void,
 ): Installed {
@@ -46,13 +52,19 @@ function install(
   const step = { order: order.order, number: 1, of: 1, text: "stores the machine config", ...NO_BYTES };
   report({ ...step, done: false });
   // Another installation is another member of its cluster: it must not come back with the old one's data.
-  if (last !== undefined && !isSame) forget(varDir);
+  if (last !== undefined && !isSame) {
+    forget(varDir, unmount);
+    store.clear(false);
+  }
   const number = isSame ? (last.number ?? 1) : (last?.number ?? 0) + 1;
   store.saveInstall(config.text, { order: order.order, installId, number, disk: "" });
   report({ ...step, done: true });
   return { kind: "installed", number, disk: "" };
 }
 
-function forget(varDir: string): void {
-  for (const path of LEFT_BEHIND) rmSync(join(varDir, path), { recursive: true, force: true });
+function forget(varDir: string, unmount: ContainerDeps["unmount"]): void {
+  for (const path of LEFT_BEHIND) {
+    unmount(join(varDir, path));
+    rmSync(join(varDir, path), { recursive: true, force: true });
+  }
 }

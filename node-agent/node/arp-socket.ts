@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 20;
 const MOST_FRAMES = 500;
 
 export type Arping = {
-  /** Sends three probes, 200 ms each. Resolves with the MAC of whoever has the address or probes for it; undefined if free. */
+  /** Sends three probes, 200 ms each. Resolves with the MAC of whoever has the address; undefined if free. */
   probe(ip: string): Promise<string | undefined>;
   announce(ip: string): void;
   /** Reads what came since the last call: the MAC of another machine that claims the address. */
@@ -42,25 +42,25 @@ export function openArp(
   }
   const frame = Buffer.alloc(2048);
   const send = (bytes: Buffer) => void libc.sendto(fd, bytes, bytes.length, 0, link, link.length);
-  const hear = (ip: string, probes: boolean): string | undefined => {
+  const hear = (ip: string): string | undefined => {
     let rival: string | undefined;
     for (let count = 0; count < MOST_FRAMES; count++) {
       const n = Number(libc.recv(fd, frame, frame.length, 0));
       if (n <= 0) break;
       const arp = decodeArp(frame.subarray(0, n));
-      if (arp !== undefined) rival = rivalFor(arp, ip, card.mac, probes) ?? rival;
+      if (arp !== undefined) rival = rivalFor(arp, ip, card.mac) ?? rival;
     }
     return rival;
   };
   return {
     probe: async (ip) => {
       // What was heard before this probe is history: its sender may be gone.
-      hear(ip, false);
+      hear(ip);
       for (let probe = 0; probe < PROBES; probe++) {
         send(probeFor(card.mac, ip));
         for (let waited = 0; waited < PROBE_WAIT_MS; waited += LOOK_EVERY_MS) {
           await wait(LOOK_EVERY_MS);
-          const rival = hear(ip, true);
+          const rival = hear(ip);
           if (rival !== undefined) return rival;
         }
       }
@@ -69,7 +69,7 @@ export function openArp(
     announce: (ip) => {
       for (const bytes of announcementsOf(card.mac, ip)) send(bytes);
     },
-    rival: (ip) => hear(ip, false),
+    rival: (ip) => hear(ip),
     close: () => void libc.close(fd),
   };
 }

@@ -44,14 +44,11 @@ export function decodeArp(frame: Uint8Array): Arp | undefined {
 }
 
 /**
- * Whose MAC a frame says an address belongs to; undefined when it is nobody else's.
- * @param probes whether a stranger's own probe counts as well: two who probe at once both keep off (RFC 5227 §2.1.1).
+ * Whose MAC a frame says an address belongs to; undefined when it is nobody else's. A stranger's probe is no claim, against
+ * RFC 5227 §2.1.1: switches that track devices probe for ever (Cisco's IP device tracking), and would keep the address away.
  */
-export function rivalFor(arp: Arp, ip: string, ownMac: string, probes: boolean): string | undefined {
-  if (arp.senderMac === ownMac) return undefined;
-  const claims = arp.senderIp === ip || (probes && arp.senderIp === NO_IP && arp.targetIp === ip);
-  return claims ? arp.senderMac : undefined;
-}
+export const rivalFor = (arp: Arp, ip: string, ownMac: string): string | undefined =>
+  arp.senderMac !== ownMac && arp.senderIp === ip ? arp.senderMac : undefined;
 
 function encode({ operation, senderMac, senderIp, targetMac, targetIp }: Arp, destination: string): Buffer {
   const frame = Buffer.alloc(FRAME_BYTES);

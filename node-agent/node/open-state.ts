@@ -1,6 +1,6 @@
 // The node's own memory: STATE, a partition on metal and a directory of /var in a container. Edge: files, mode 0600. Holds the
 // machine config, which install this is, the last leases, time and list of peers; key and certificate lie there too (store.ts).
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Peer } from "../../server/contract/generated/agent.ts";
 import { type ConfigNote, decodeMachineConfig } from "../../server/contract/machine-config/decode.ts";
@@ -34,6 +34,9 @@ export const STATE_NAMES = {
   peers: "cluster.json",
 } as const;
 
+/** What is the machine's, whatever cluster it is in. */
+const OF_THE_MACHINE = ["identity", "key", "network", "time"] as const;
+
 export type StoredConfig = { text: string; config: NodeConfig; notes: readonly ConfigNote[] };
 
 export type NodeStore = {
@@ -48,8 +51,11 @@ export type NodeStore = {
   saveTime(unixMs: number): void;
   readPeers(): readonly Peer[];
   savePeers(peers: readonly Peer[]): void;
-  /** Forgets all of it: the node is no node any more. */
-  clear(): void;
+  /**
+   * Forgets what other files of this and other rooms say of the cluster: the next install is another member.
+   * @param isReset key and identity, too: the machine is a stranger again.
+   */
+  clear(isReset: boolean): void;
 };
 
 export type StoredNode =
@@ -84,9 +90,12 @@ export function openNodeStore(dir: string, say: (text: string) => void): NodeSto
     saveTime: (unixMs) => time.write(formatTime(unixMs)),
     readPeers: () => peers.read() ?? [],
     savePeers: (list) => peers.write(formatPeers({ peers: [...list] })),
-    clear: () => {
-      for (const file of [install, config, network, time, peers, schema]) file.remove();
-      for (const name of ["identity", "key"] as const) kept(name, String).remove();
+    clear: (isReset) => {
+      // The install record first: with it gone nothing of the rest counts.
+      install.remove();
+      for (const name of readdirSync(dir)) {
+        if (isReset || !OF_THE_MACHINE.some((own) => name.startsWith(STATE_NAMES[own]))) rmSync(join(dir, name));
+      }
     },
   };
 }

@@ -21,6 +21,8 @@ export type NodeDeps = NodeParts & {
   libc: Libc | undefined;
   clock: ClockKeeper;
   uptimeMs(): number;
+  /** From 0 to 1. */
+  chance(): number;
   log: AgentLog;
   wait(ms: number, signal: AbortSignal): Promise<void>;
   run: RunCommand;
@@ -146,11 +148,11 @@ class RunningNode implements NodeLife {
   }
 
   #hold({ ip, cards }: { ip: string; cards: readonly string[] }, kubernetes: KubernetesNode): void {
-    const { libc, log, uptimeMs, wait } = this.#deps;
+    const { libc, log, uptimeMs, wait, chance } = this.#deps;
     const card = () => this.#addresses.cards().find(({ name, hasCarrier }) => cards.includes(name) && hasCarrier);
     const isReady = () => kubernetes.probeApiServer();
     const changed = () => this.#changed();
-    this.#vip = holdVip({ ip, card, isReady, libc, log, uptimeMs, wait, changed }, this.#stop.signal);
+    this.#vip = holdVip({ ip, card, isReady, libc, log, uptimeMs, wait, chance, changed }, this.#stop.signal);
   }
 
   #surroundings(): ReturnType<KubernetesDeps["surroundings"]> {

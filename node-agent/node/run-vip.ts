@@ -17,6 +17,8 @@ export type VipDeps = {
   log: AgentLog;
   uptimeMs(): number;
   wait(ms: number, signal: AbortSignal): Promise<void>;
+  /** From 0 to 1. */
+  chance(): number;
   changed(): void;
 };
 
@@ -91,12 +93,12 @@ class Holder {
 
   async #tick(): Promise<void> {
     if (this.#card === undefined) return;
-    const { ip, uptimeMs } = this.#deps;
+    const { ip, uptimeMs, chance } = this.#deps;
     const mac = this.state.kind === "held" ? this.#arp?.rival(ip) : undefined;
-    if (mac !== undefined) return void this.#step({ kind: "rival", mac, nowMs: uptimeMs() });
+    if (mac !== undefined) return void this.#step({ kind: "rival", mac, nowMs: uptimeMs(), chance: chance() });
     if (this.#step({ kind: "tick", isReady: this.#isReady, nowMs: uptimeMs() }) !== "probe") return;
     const rival = await this.#arp?.probe(ip);
-    if (!this.#signal.aborted) this.#step({ kind: "probed", rival, nowMs: uptimeMs() });
+    if (!this.#signal.aborted) this.#step({ kind: "probed", rival, nowMs: uptimeMs(), chance: chance() });
   }
 
   #step(event: VipEvent): VipAction | undefined {

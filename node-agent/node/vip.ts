@@ -10,7 +10,7 @@ export const TICK_MS = 1500;
 export const ANNOUNCE_EVERY_MS = 10_000;
 /** A busy API server misses a probe now and then; one that is gone misses all. */
 export const MOST_MISSES = 4;
-/** After somebody else was seen with the address. */
+/** After somebody else was seen with the address; up to twice that, by chance, so that two who took it at once do not again. */
 export const KEEP_OFF_MS = 3000;
 
 export type VipState =
@@ -21,9 +21,9 @@ export type VipEvent =
   /** The time is up to look again. `isReady`: the API server of this node answers. */
   | { kind: "tick"; isReady: boolean; nowMs: number }
   /** The probe's result: the MAC of whoever answered. */
-  | { kind: "probed"; rival: string | undefined; nowMs: number }
+  | { kind: "probed"; rival: string | undefined; nowMs: number; chance: number }
   /** Somebody else announced the address while it was held. */
-  | { kind: "rival"; mac: string; nowMs: number };
+  | { kind: "rival"; mac: string; nowMs: number; chance: number };
 
 /** `take` sets and announces; `renew` only sets. */
 export type VipAction = "none" | "probe" | "take" | "renew" | "announce" | "release";
@@ -33,8 +33,7 @@ export const AWAY: VipState = { kind: "away", notBeforeMs: 0 };
 /** One step. `take` and `announce` both set the address and announce it. */
 export function stepVip(state: VipState, event: VipEvent): [VipState, VipAction] {
   if (state.kind === "away") return stepAway(state, event);
-  if (event.kind === "rival")
-    return [{ kind: "away", notBeforeMs: event.nowMs + KEEP_OFF_MS, rival: event.mac }, "release"];
+  if (event.kind === "rival") return [keepOff(event, event.mac), "release"];
   if (event.kind === "probed") return [state, "none"];
   const misses = event.isReady ? 0 : state.misses + 1;
   if (misses > MOST_MISSES) return [{ kind: "away", notBeforeMs: event.nowMs }, "release"];
@@ -46,5 +45,11 @@ function stepAway(state: Extract<VipState, { kind: "away" }>, event: VipEvent): 
   if (event.kind === "tick") return [state, event.isReady && event.nowMs >= state.notBeforeMs ? "probe" : "none"];
   if (event.kind === "rival") return [state, "none"];
   if (event.rival === undefined) return [{ kind: "held", announcedMs: event.nowMs, misses: 0 }, "take"];
-  return [{ kind: "away", notBeforeMs: event.nowMs + KEEP_OFF_MS, rival: event.rival }, "none"];
+  return [keepOff(event, event.rival), "none"];
 }
+
+const keepOff = ({ nowMs, chance }: { nowMs: number; chance: number }, rival: string): VipState => ({
+  kind: "away",
+  notBeforeMs: nowMs + KEEP_OFF_MS * (1 + chance),
+  rival,
+});

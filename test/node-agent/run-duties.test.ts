@@ -245,7 +245,10 @@ describe("a container node", () => {
       join(machine.dir, "var/lib/slipway/state"),
       (text) => void machine.said.push(text),
     );
-    Object.assign(machine.world, { nodeStore: store, installer: containerInstaller(store, join(machine.dir, "var")) });
+    Object.assign(machine.world, {
+      nodeStore: store,
+      installer: containerInstaller({ store, varDir: join(machine.dir, "var"), unmount: () => {} }),
+    });
     return { machine, node, store };
   }
 

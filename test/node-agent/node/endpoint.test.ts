@@ -19,20 +19,20 @@ describe("stepVip", () => {
   test("probes before it takes, and only while the API server answers", () => {
     expect(stepVip(AWAY, { kind: "tick", isReady: false, nowMs: 1 })).toEqual([AWAY, "none"]);
     expect(stepVip(AWAY, { kind: "tick", isReady: true, nowMs: 1 })).toEqual([AWAY, "probe"]);
-    expect(stepVip(AWAY, { kind: "probed", rival: undefined, nowMs: 9 })).toEqual([
+    expect(stepVip(AWAY, { kind: "probed", rival: undefined, nowMs: 9, chance: 0 })).toEqual([
       { kind: "held", announcedMs: 9, misses: 0 },
       "take",
     ]);
   });
   test("keeps off for a while when somebody answered", () => {
-    const [state, action] = stepVip(AWAY, { kind: "probed", rival: "52:54:00:00:00:09", nowMs: 100 });
+    const [state, action] = stepVip(AWAY, { kind: "probed", rival: "52:54:00:00:00:09", nowMs: 100, chance: 0 });
     expect([state, action]).toEqual([
       { kind: "away", notBeforeMs: 100 + KEEP_OFF_MS, rival: "52:54:00:00:00:09" },
       "none",
     ]);
     expect(stepVip(state, { kind: "tick", isReady: true, nowMs: 99 + KEEP_OFF_MS })[1]).toBe("none");
     expect(stepVip(state, { kind: "tick", isReady: true, nowMs: 100 + KEEP_OFF_MS })[1]).toBe("probe");
-    expect(stepVip(state, { kind: "rival", mac: "x", nowMs: 1 })).toEqual([state, "none"]);
+    expect(stepVip(state, { kind: "rival", mac: "x", nowMs: 1, chance: 0 })).toEqual([state, "none"]);
   });
   test("renews at each look and announces when it is due", () => {
     expect(stepVip(HELD, { kind: "tick", isReady: true, nowMs: 2000 })).toEqual([HELD, "renew"]);
@@ -41,7 +41,7 @@ describe("stepVip", () => {
       { ...HELD, announcedMs: due },
       "announce",
     ]);
-    expect(stepVip(HELD, { kind: "probed", rival: undefined, nowMs: due })).toEqual([HELD, "none"]);
+    expect(stepVip(HELD, { kind: "probed", rival: undefined, nowMs: due, chance: 0 })).toEqual([HELD, "none"]);
   });
   test("lets go after some misses in a row, not after one", () => {
     let state: VipState = HELD;
@@ -57,7 +57,7 @@ describe("stepVip", () => {
     ]);
   });
   test("lets go at once when somebody else announces it", () =>
-    expect(stepVip(HELD, { kind: "rival", mac: "m", nowMs: 5 })).toEqual([
+    expect(stepVip(HELD, { kind: "rival", mac: "m", nowMs: 5, chance: 0 })).toEqual([
       { kind: "away", notBeforeMs: 5 + KEEP_OFF_MS, rival: "m" },
       "release",
     ]));
@@ -133,14 +133,13 @@ describe("ARP frames", () => {
       expect(decodeArp(broken)).toBeUndefined();
     }
   });
-  test("rivalFor hears claims, and probes where it is probing itself", () => {
+  test("rivalFor hears claims; a probe is none", () => {
     const claim = decodeArp(announcementsOf(STRANGER, "192.0.2.5")[0]!)!;
     const probe = decodeArp(probeFor(STRANGER, "192.0.2.5"))!;
-    expect(rivalFor(claim, "192.0.2.5", OWN, false)).toBe(STRANGER);
-    expect(rivalFor(claim, "192.0.2.6", OWN, false)).toBeUndefined();
-    expect(rivalFor(claim, "192.0.2.5", STRANGER, true)).toBeUndefined();
-    expect(rivalFor(probe, "192.0.2.5", OWN, true)).toBe(STRANGER);
-    expect(rivalFor(probe, "192.0.2.5", OWN, false)).toBeUndefined();
+    expect(rivalFor(claim, "192.0.2.5", OWN)).toBe(STRANGER);
+    expect(rivalFor(claim, "192.0.2.6", OWN)).toBeUndefined();
+    expect(rivalFor(claim, "192.0.2.5", STRANGER)).toBeUndefined();
+    expect(rivalFor(probe, "192.0.2.5", OWN)).toBeUndefined();
   });
 });
 
