@@ -35,13 +35,18 @@ const OBJECTS = {
       : `installation ${to.number}${to.disk === "" ? "" : ` on ${to.disk}`} confirmed`,
   verb: (from, to) => (to === undefined ? `${from?.verb} taken` : `${to.verb} ordered`),
 } as const satisfies { [K in "spec" | "install" | "installation" | "verb"]: Words<Machine[K]> };
-type Words<T> = (from: T, to: T) => string;
+type Words<T> = (from: T, to: T, change: Partial<MachineChange>) => string;
 
 /** Said as "changed" without the value: the `enrolled` event beside it shows the code. */
 const UNSPOKEN: ReadonlySet<string> = new Set(["pairingCode"]);
 
-function installWords(from: Machine["install"], to: Machine["install"]): string {
-  if (to === undefined) return "install no longer ordered";
+function installWords(
+  from: Machine["install"],
+  to: Machine["install"],
+  { installation }: Partial<MachineChange>,
+): string {
+  // That an installation is confirmed says it.
+  if (to === undefined) return installation ? "" : "install no longer ordered";
   if (from?.order !== to.order) return to.mayWipe ? "install ordered, the disk may be wiped" : "install ordered";
   if (from.givenToKey !== to.givenToKey || from.givenInAttempt !== to.givenInAttempt) return "config given out";
   // What stops it and what lets it go on is the agent's word, said anew every minute: the timeline has it.
@@ -84,7 +89,7 @@ function changeObjects(after: Machine, change: Partial<MachineChange>, what: str
     const wanted = change[key];
     const value = wanted === null ? undefined : wanted;
     if (wanted === undefined || isDeepStrictEqual(value, fields[key])) continue;
-    const said = words(fields[key], value);
+    const said = words(fields[key], value, change);
     if (said !== "") what.push(said);
     isChanged = true;
     if (value === undefined) delete fields[key];

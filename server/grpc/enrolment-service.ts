@@ -70,7 +70,7 @@ export class EnrolmentRules {
     const code = pairingCode(authority.fingerprint, csr.keyFingerprint);
     const isNew = machine.keyFingerprint !== csr.keyFingerprint;
     await this.#save(machine, ticket, request, { keyFingerprint: csr.keyFingerprint, pairingCode: code });
-    if (isNew) this.#recordEnrolled(machine, ticket, request.contact, code);
+    if (isNew) await this.#recordEnrolled(machine, ticket, request.contact, code);
     return {
       certificate,
       caCertificate: authority.certificate,
@@ -154,11 +154,13 @@ export class EnrolmentRules {
     await inventory.moveActivity(machine.id, "running");
   }
 
-  #recordEnrolled(machine: Machine, ticket: Ticket, contact: Contact | undefined, code: string): void {
-    const { record, log } = this.#deps;
+  async #recordEnrolled(machine: Machine, ticket: Ticket, contact: Contact | undefined, code: string): Promise<void> {
+    const { inventory, record, log } = this.#deps;
     const about = { mac: ticket.mac, attemptId: ticket.id };
     if (contact !== undefined) {
-      record({ kind: "agent-contact", ...about, detail: contactDetail(contact) });
+      // A container's kernel is its host's, and runs for days.
+      const isContainer = (await inventory.findAttempt(ticket.id))?.platform === "container";
+      record({ kind: "agent-contact", ...about, detail: contactDetail(contact, isContainer) });
       if (contact.clockWasUnixMs !== undefined) {
         record({ kind: "clock-set", ...about, detail: { was: formatTime(contact.clockWasUnixMs) } });
       }
@@ -171,4 +173,7 @@ export class EnrolmentRules {
 const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 /** Kernel and system until the agent's start, then the agent until this request, in milliseconds. */
-const contactDetail = ({ kernelMs, agentMs }: Contact) => ({ kernelMs: Number(kernelMs), ms: Number(agentMs) });
+const contactDetail = ({ kernelMs, agentMs }: Contact, isContainer: boolean) => ({
+  ...(!isContainer && { kernelMs: Number(kernelMs) }),
+  ms: Number(agentMs),
+});
