@@ -23,6 +23,7 @@ const APPLETS = [
   "date",
   "kill",
   "seq",
+  "timeout",
 ];
 
 const file = (bytes: Uint8Array, mode: number) => ({ kind: "file", mode, bytes, from: "lab" }) as const;
