@@ -83,7 +83,7 @@ export async function openDisk(
 ): Promise<OpenDisk> {
   const file = join(from.root, "dev", name);
   // Linux lets nobody else have a disk that is opened so: the answer is EBUSY when somebody has it already.
-  if (!isShared) await (await open(file, EXCLUSIVE)).close();
+  if (!isShared) await assertUnused(file);
   const handle = await open(file, "r+");
   await lock(handle, calls);
   return {
@@ -103,6 +103,19 @@ export async function openDisk(
   };
 }
 
+/** Somebody may have it for a moment only: who assembles volumes tries disks. */
+async function assertUnused(file: string): Promise<void> {
+  for (let n = 1; ; n++) {
+    try {
+      return await (await open(file, EXCLUSIVE)).close();
+    } catch (fault) {
+      if ((fault as NodeJS.ErrnoException).code !== "EBUSY" || n === EXCLUSIVE_TRIES) throw fault;
+      await sleep(TRY_EVERY_MS);
+    }
+  }
+}
+
+const EXCLUSIVE_TRIES = 5;
 /** O_RDWR | O_EXCL. */
 const EXCLUSIVE = 0o2 | 0o200;
 const ENXIO = 6;

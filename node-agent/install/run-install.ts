@@ -30,7 +30,7 @@ import type { OpWorld } from "./run-ops.ts";
 import { openProgress, type Progress } from "./run-progress.ts";
 import { runStages } from "./run-stages.ts";
 
-/** A file on STATE: its path there, a name for the plan, and its bytes, which stand in no plan and no log. */
+/** A file on STATE: its path from there (a leading slash may be missing), a name for the plan, and its bytes, which stand in no plan and no log. */
 export type StateFile = { path: string; name: string; bytes: Uint8Array };
 
 export type InstallInput = {
@@ -264,7 +264,7 @@ function targetOf(
       boot: isBios ? part("grub-boot", "a BIOS starts it") : NOT_USED,
     },
     meta: input.meta,
-    state: input.stateFiles.map(({ path, name, bytes }) => ({ path, name, ...sizedOf(bytes) })),
+    state: input.stateFiles.map(({ path, name, bytes }) => ({ path: join("/", path), name, ...sizedOf(bytes) })),
   };
 }
 
