@@ -88,7 +88,9 @@ class Holder {
     this.#arp?.close();
     this.#card = card;
     this.#arp = card && openArp(this.#deps.libc, card, (ms) => this.#deps.wait(ms, this.#signal));
-    this.#set(AWAY);
+    // The agent was restarted, and the address is still on the card: it goes on, without the gap that a probe would make.
+    const isOn = card?.addresses.includes(`${this.#deps.ip}/32`) === true;
+    this.#set(isOn ? { kind: "held", announcedMs: 0, misses: 0 } : AWAY);
   }
 
   async #tick(): Promise<void> {
