@@ -129,6 +129,7 @@ function addKubeconfig(program: Command): void {
     .description(
       "Makes a fresh administrator's certificate and merges it into the kubeconfig file ($KUBECONFIG, else ~/.kube/config), as kubectl would. The file holds a private key: only its owner may read it.",
     )
+    .option("--merge", "merge it into that file (this is what happens without an option, too)")
     .option("--stdout", "print it instead")
     .option("--file <path>", "merge it into this file instead")
     .option("--lifetime <time>", "of the certificate: 8h, 30d", "365d")

@@ -22,6 +22,7 @@ import { type CommonOptions, type Desk, openDesk } from "./output.ts";
 import { parseTime } from "./parse-time.ts";
 
 export type KubeconfigOptions = CommonOptions & {
+  merge?: boolean;
   stdout?: boolean;
   file?: string;
   lifetime: string;
@@ -31,11 +32,13 @@ export type KubeconfigOptions = CommonOptions & {
 };
 
 export async function runKubeconfig(name: string | undefined, options: KubeconfigOptions): Promise<void> {
-  const { stdout, file, server, tlsServerName, forceContextName } = options;
-  if (stdout && file !== undefined)
-    throw new SlipwayError("BAD_REQUEST", "--stdout and --file contradict each other", {
+  const { merge, stdout, file, server, tlsServerName, forceContextName } = options;
+  if (stdout && (merge || file !== undefined)) {
+    const other = merge ? "--merge" : "--file";
+    throw new SlipwayError("BAD_REQUEST", `--stdout and ${other} contradict each other`, {
       remedy: "Give one of the two.",
     });
+  }
   const lifetimeMs = parseTime("--lifetime", options.lifetime);
   const desk = await openDesk(options);
   const cluster = await clusterName(desk, name);

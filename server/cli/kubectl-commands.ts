@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { constants, homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { findKubectl } from "../../boot-assets/image/kubernetes/find-kubectl.ts";
@@ -34,13 +34,17 @@ export async function runKubectl(args: readonly string[]): Promise<number> {
   if (!isNamed && !isLocal) env.KUBECONFIG = await ownKubeconfig();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { argv0: "kubectl", stdio: "inherit", env });
-    // Ctrl-C goes to both: kubectl ends in its own way, and this process with it.
-    const ignore = () => {};
-    process.on("SIGINT", ignore);
+    // A terminal sends Ctrl-C to both, and kubectl ends in its own way; what is sent to this process alone is handed on.
+    const handOn = Object.entries({
+      SIGINT: () => {},
+      SIGTERM: () => child.kill("SIGTERM"),
+      SIGHUP: () => child.kill("SIGHUP"),
+    });
+    for (const [signal, act] of handOn) process.on(signal, act);
     child.once("error", reject);
     child.once("close", (code, signal) => {
-      process.off("SIGINT", ignore);
-      resolve(code ?? 128 + (signal === "SIGINT" ? 2 : 15));
+      for (const [name, act] of handOn) process.off(name, act);
+      resolve(code ?? 128 + (constants.signals[signal ?? "SIGTERM"] ?? 15));
     });
   });
 }

@@ -54,6 +54,8 @@ export type StatusFacts = {
   lastHeardMs(machineId: string): number | undefined;
   waitOf(machine: Machine): ClusterWait | undefined;
   decision: BootstrapDecision | undefined;
+  /** The step of an install with its bytes, newer than what is written down; undefined: there is none. */
+  stepOf?(machine: Machine): string | undefined;
 };
 
 export function clusterStatus(record: ClusterRecord, facts: StatusFacts): ClusterStatus {
@@ -181,8 +183,9 @@ function etcdView(
   return { ...(ids[0] === undefined ? {} : { clusterId: ids[0] }), members };
 }
 
-function waitingView(machine: Machine, { waitOf }: StatusFacts): WaitingView {
-  const { lifecycle, activity, activityReason, install } = machine;
+function waitingView(machine: Machine, { waitOf, stepOf }: StatusFacts): WaitingView {
+  const { lifecycle, activity, install } = machine;
+  const activityReason = stepOf?.(machine) ?? machine.activityReason;
   const isApproved = lifecycle !== "discovered";
   const wait = isApproved
     ? waitOf(machine)

@@ -4,33 +4,22 @@
 import type { EventKind, NewEvent } from "../../inventory/event.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
-import { SlipwayError } from "../contract/errors.ts";
 import type { ClusterOrders, NodeStatus, Peer } from "../contract/generated/agent.ts";
-import type { SecretsBundle } from "../contract/machine-config/secrets-bundle.ts";
-import type { ClusterDesk, ConfigAnswer } from "../grpc/cluster-port.ts";
+import type { ClusterDesk, ClusterWait, ConfigAnswer } from "../grpc/cluster-port.ts";
 import type { BootstrapDecision } from "./bootstrap.ts";
 import { bootstrapFacts } from "./bootstrap-facts.ts";
-import type { SiteSettings } from "./config-document.ts";
+import { type ConfigDeps, ConfigMaker, type Preview } from "./config-service.ts";
 import { endsCluster } from "./ends-cluster.ts";
 import { HeardNodes } from "./heard-nodes.ts";
-import { type RenderedConfig, renderMachineConfig } from "./machine-config.ts";
-import { type Refusal, waitOfMachine } from "./machine-wait.ts";
-import { chooseNodeName } from "./node-name.ts";
 import { type Bootstraps, runBootstraps } from "./run-bootstrap.ts";
-import { machineOf, type Site } from "./site.ts";
+import type { Site } from "./site.ts";
 import { SiteView } from "./site-view.ts";
 import { Turns } from "./turns.ts";
 
-type Say = (text: string, fields?: Readonly<Record<string, unknown>>) => void;
-export type DeskDeps = {
+export type DeskDeps = ConfigDeps & {
   inventory: Inventory;
-  /** Opens a cluster's sealed bundle. */
-  openBundle: (cluster: string) => Promise<SecretsBundle>;
-  /** @param leased its bound leases. */
-  settingsFor: (machine: Machine, leased: readonly string[]) => SiteSettings;
   /** The appliance's own addresses: no node may have one. */
   ownAddresses: () => readonly string[];
-  log: { info: Say; warn: Say };
   record: (event: Omit<NewEvent, "at">) => void;
   now: () => number;
   /** How often silence is judged and leases are read again. */
@@ -52,7 +41,7 @@ export type Desk = ClusterDesk & {
   /** For all who write clusters: a record read before another's write would undo it. */
   turns: Turns;
   /** The config as it would be given out now, for `slipway config`; names nobody. */
-  previewConfig(machine: Machine): Promise<RenderedConfig | { kind: "refused"; reason: string; remedy: string }>;
+  previewConfig(machine: Machine): Promise<Preview>;
   close(): void;
 };
 
@@ -73,7 +62,7 @@ class DeskService implements Desk {
   readonly #deps: DeskDeps;
   readonly #site = new SiteView();
   readonly #heard: HeardNodes;
-  readonly #refusals = new Map<string, Refusal & { of: string }>();
+  readonly #configs: ConfigMaker;
   readonly #listeners = new Set<(machineIds: readonly string[]) => void>();
   readonly #peers = new Map<string, readonly Peer[]>();
   /** Orders as they were when the streams were last told. */
@@ -85,6 +74,7 @@ class DeskService implements Desk {
   constructor(deps: DeskDeps) {
     this.#deps = deps;
     this.#heard = new HeardNodes(deps.now());
+    this.#configs = new ConfigMaker(deps, this.#site, this.turns);
     this.#bootstraps = runBootstraps({
       inventory: deps.inventory,
       now: deps.now,
@@ -132,41 +122,16 @@ class DeskService implements Desk {
     for (const stop of this.#stops) stop();
   }
 
-  waitOf(machine: Machine) {
-    const refusal = this.#refusals.get(machine.id);
-    const current = refusal?.of === this.#inputsOf(machine) ? refusal : undefined;
-    return waitOfMachine(machine, this.#site.membership(machine), this.#site.known, current);
+  waitOf(machine: Machine): ClusterWait | undefined {
+    return this.#configs.waitOf(machine);
   }
 
-  async renderConfig(machine: Machine): Promise<ConfigAnswer> {
-    const named = await this.turns.take(() => this.#named(this.#site.machine(machine.id) ?? machine));
-    const rendered = await this.previewConfig(named);
-    const { log } = this.#deps;
-    if (rendered.kind === "config") {
-      this.#refusals.delete(machine.id);
-      for (const note of rendered.notes) log.info(`The config of ${named.name}: ${note.path}: ${note.message}.`);
-      return { kind: "config", text: rendered.text };
-    }
-    const refusal = rendered.kind === "faults" ? refusalOf(rendered) : rendered;
-    const { reason, remedy } = refusal;
-    this.#refusals.set(machine.id, { reason, remedy, of: this.#inputsOf(named) });
-    log.warn(`No config can be made for ${named.name ?? named.macs[0]}: ${reason}. ${remedy}`);
-    return { kind: "refused", reason, remedy };
+  renderConfig(machine: Machine): Promise<ConfigAnswer> {
+    return this.#configs.render(machine);
   }
 
-  async previewConfig(machine: Machine) {
-    const found = this.#site.membership(machine);
-    const wait = waitOfMachine(machine, found, this.#site.known);
-    if (found.kind === "none" || wait !== undefined)
-      return { kind: "refused" as const, reason: wait?.waits ?? "it is in no cluster", remedy: wait?.next ?? "" };
-    try {
-      const bundle = await this.#deps.openBundle(found.cluster.name);
-      const site = this.#deps.settingsFor(machine, this.#site.leasedTo(machine));
-      return renderMachineConfig({ ...found, machine: machineOf(machine), bundle, site });
-    } catch (fault) {
-      if (!(fault instanceof SlipwayError)) throw fault;
-      return { kind: "refused" as const, reason: fault.message, remedy: fault.remedy };
-    }
+  previewConfig(machine: Machine): Promise<Preview> {
+    return this.#configs.preview(machine);
   }
 
   ordersOf(machine: Machine): ClusterOrders | undefined {
@@ -201,23 +166,6 @@ class DeskService implements Desk {
   watchOrders(listener: (machineIds: readonly string[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  /** A machine that nobody named is named by its cluster, role and a number, and keeps that. */
-  async #named(machine: Machine): Promise<Machine> {
-    const found = this.#site.membership(machine);
-    if (machine.name !== undefined || found.kind === "none") return machine;
-    const { inventory } = this.#deps;
-    const taken = (await inventory.listMachines()).flatMap((m) => m.name ?? []);
-    const name = chooseNodeName(found.cluster.name, found.role.name, taken);
-    const [changed] = await inventory.changeMachines([], [{ id: machine.id, name }], "slipway");
-    if (changed !== undefined) this.#site.setMachines([changed]);
-    return changed ?? machine;
-  }
-
-  /** What a config is made of beside the secrets: a refusal is about this, and is over when it changes. */
-  #inputsOf(machine: Machine): string {
-    return JSON.stringify([this.#site.membership(machine), machineOf(machine)]);
   }
 
   async #readClusters(): Promise<void> {
@@ -285,13 +233,4 @@ class DeskService implements Desk {
     const mac = machineId === undefined ? undefined : this.#site.machine(machineId)?.macs[0];
     this.#deps.record({ kind, detail, ...(mac === undefined ? {} : { mac }) });
   }
-}
-
-function refusalOf(rendered: Extract<RenderedConfig, { kind: "faults" }>): Refusal {
-  const { path, message } = rendered.faults[0] ?? { path: "", message: "it cannot be rendered" };
-  const more = rendered.faults.length > 1 ? ` (and ${rendered.faults.length - 1} more faults)` : "";
-  return {
-    reason: `its config has a fault: ${path === "" ? "" : `${path}: `}${message}${more}`,
-    remedy: "correct the patches in its Role or Machine document, then slipway apply -f FILE",
-  };
 }

@@ -17,6 +17,7 @@ import type { AdminDeps } from "./app.ts";
 import { addApplyRoutes } from "./apply-routes.ts";
 import * as s from "./cluster-schema.ts";
 import { getMachine } from "./machine-routes.ts";
+import { viewOf } from "./machine-view.ts";
 import { ERROR_BODY, MACHINE_QUERY } from "./schema.ts";
 
 export type ClusterParts = {
@@ -38,7 +39,7 @@ export function addClusterRoutes(app: FastifyInstance, deps: AdminDeps, parts: C
   addApplyRoutes(app, deps, parts);
 }
 
-function statusOfCluster({ desk }: ClusterParts, name: string): s.ClusterStatusView {
+function statusOfCluster({ desk }: ClusterParts, { liveOf }: AdminDeps, name: string): s.ClusterStatusView {
   const { view } = desk;
   const record = getCluster(view.site, name);
   return clusterStatus(record, {
@@ -46,15 +47,16 @@ function statusOfCluster({ desk }: ClusterParts, name: string): s.ClusterStatusV
     site: view.site,
     waitOf: (m) => desk.waitOf(m),
     decision: view.decisionOf(name),
+    stepOf: (m) => viewOf(m, [], 0, liveOf?.(m.id)).activityReason,
   });
 }
 
-function addReadingRoutes(app: FastifyInstance, _deps: AdminDeps, parts: ClusterParts): void {
+function addReadingRoutes(app: FastifyInstance, deps: AdminDeps, parts: ClusterParts): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   routes.get(
     "/v1/clusters",
     { schema: { summary: "All clusters and how they are", response: { 200: s.CLUSTERS, ...FAULTS } } },
-    async () => ({ clusters: parts.desk.view.site.clusters.map(({ name }) => statusOfCluster(parts, name)) }),
+    async () => ({ clusters: parts.desk.view.site.clusters.map(({ name }) => statusOfCluster(parts, deps, name)) }),
   );
   routes.get(
     "/v1/clusters/:cluster",
@@ -65,7 +67,7 @@ function addReadingRoutes(app: FastifyInstance, _deps: AdminDeps, parts: Cluster
         response: { 200: s.CLUSTER_STATUS, ...FAULTS },
       },
     },
-    async ({ params }) => statusOfCluster(parts, params.cluster),
+    async ({ params }) => statusOfCluster(parts, deps, params.cluster),
   );
 }
 
