@@ -93,7 +93,7 @@ export async function openDisk(
     read: (offset, length) => readAt(handle, calls, offset, length),
     write: (offset, bytes) => writeAt(handle, offset, bytes),
     sync: () => handle.sync(),
-    rereadTable: () => rereadTable(handle, calls),
+    rereadTable: () => rereadTable(handle, calls, isShared ? 1 : TRIES),
     partition: async (number) => {
       const found = await tryFor(() => find(from, name, number));
       if (found === undefined) throw callFault(`partition ${number} of /dev/${name} did not appear`, ENXIO);
@@ -126,19 +126,20 @@ async function lock(handle: FileHandle, calls: DiskCalls): Promise<void> {
   await tryFor(() => calls.flock(handle.fd, LOCK.exclusive | LOCK.notBlocking) === 0 || undefined);
 }
 
-async function rereadTable(handle: FileHandle, calls: DiskCalls): Promise<void> {
+/** @param tries 1 where a partition is known to be in use: it will be until the machine restarts. */
+async function rereadTable(handle: FileHandle, calls: DiskCalls, tries: number): Promise<void> {
   let errno = 0;
   const isRead = await tryFor(() => {
     if (calls.ioctl(handle.fd, BLKRRPART, null) === 0) return true;
     errno = calls.errno();
     // Somebody reads a partition for a moment; anything else will not go away.
     return errno === EBUSY ? undefined : false;
-  });
+  }, tries);
   if (isRead !== true) throw callFault("BLKRRPART", errno);
 }
 
-async function tryFor<T>(attempt: () => T | undefined): Promise<T | undefined> {
-  for (let n = 0; n < TRIES; n++) {
+async function tryFor<T>(attempt: () => T | undefined, tries = TRIES): Promise<T | undefined> {
+  for (let n = 0; n < tries; n++) {
     const result = attempt();
     if (result !== undefined) return result;
     await sleep(TRY_EVERY_MS);

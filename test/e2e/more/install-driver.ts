@@ -3,6 +3,13 @@
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BOOT_ORDER,
+  bootVariable,
+  decodeBootOrder,
+  decodeLoadOption,
+} from "../../../node-agent/install/efi-load-option.ts";
+import { readBootVariables } from "../../../node-agent/install/open-boot-variables.ts";
 import { openDiskCalls } from "../../../node-agent/install/open-disk-calls.ts";
 import { findOwnDisk, type OwnDisk } from "../../../node-agent/install/read-own-disk.ts";
 import { runInstall } from "../../../node-agent/install/run-install.ts";
@@ -61,8 +68,21 @@ const ACTIONS: Record<RigJob["action"], () => Promise<void>> = {
   look: async () => {},
 };
 
+/** Our entries in the firmware's order, by number. */
+async function sayBootEntries(): Promise<void> {
+  const variables = (await readBootVariables(THIS_MACHINE)) ?? new Map();
+  const order = decodeBootOrder(variables.get(BOOT_ORDER));
+  const names = order.map((number) => {
+    const reading = decodeLoadOption(variables.get(bootVariable(number)) ?? Buffer.alloc(0));
+    return reading.kind === "option" ? reading.option.description : "damaged";
+  });
+  say("entries", names);
+  say("variables", [...variables.keys()].filter((name) => name !== BOOT_ORDER).length);
+}
+
 await waitForDisk();
 await ACTIONS[job.action]();
+await sayBootEntries();
 const own = await findOwnDisk(THIS_MACHINE, calls);
 if (own === undefined) say("own", null);
 else await inspect(own);

@@ -2,11 +2,22 @@
 // disk, real firmware; then the same machine booted from that disk by its firmware, as it is. Called by install.e2e.test.ts.
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { encodeCpio } from "../../../boot-assets/image/cpio.ts";
 import type { Tree } from "../../../boot-assets/image/tree.ts";
@@ -38,6 +49,9 @@ const FILES: Record<string, string> = {
   "grub-boot": "grub-boot.img",
 };
 
+const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+
+/** The agent's own unit stays as it is, rights and all: only what it starts is another program, which says its lines. */
 const UNIT = `[Service]
 Type=exec
 ExecStart=
@@ -46,17 +60,6 @@ StandardOutput=file:/dev/console
 StandardError=file:/dev/console
 WatchdogSec=0
 Restart=no
-CapabilityBoundingSet=~
-NoNewPrivileges=no
-ProtectSystem=no
-ProtectHome=no
-ProtectKernelTunables=no
-ProtectControlGroups=no
-DevicePolicy=auto
-DeviceAllow=
-RestrictNamespaces=no
-SystemCallFilter=
-PrivateMounts=yes
 `;
 
 const TMPFILES = `d /run/slipway 0700 root root -
@@ -65,6 +68,7 @@ C /run/rig/driver.mjs 0644 root root - /slipway/rig/driver.mjs
 C /run/rig/job.json 0644 root root - /slipway/rig/job.json
 L /run/rig/node_modules - - - - /usr/lib/slipway/node_modules
 d /run/systemd/system 0755 root root -
+C /run/systemd/system/slipway-agent.service 0644 root root - /slipway/rig/slipway-agent.service
 d /run/systemd/system/slipway-agent.service.d 0755 root root -
 C /run/systemd/system/slipway-agent.service.d/90-rig.conf 0644 root root - /slipway/rig/unit.conf
 `;
@@ -205,6 +209,22 @@ export class RigMachine {
     ]);
   }
 
+  /** Flips a byte of what the disk holds: the first place in its first 1.2 GiB that reads as `piece`. */
+  flip(piece: Buffer): void {
+    const file = openSync(this.disk, "r+");
+    const chunk = Buffer.alloc(64 << 20);
+    for (let at = 0; at < 1.2 * 2 ** 30; at += chunk.length - piece.length) {
+      readSync(file, chunk, 0, chunk.length, at);
+      const found = chunk.indexOf(piece);
+      if (found === -1) continue;
+      writeSync(file, Buffer.from([piece[0]! ^ 1]), 0, 1, at + found);
+      closeSync(file);
+      return;
+    }
+    closeSync(file);
+    throw new Error("the disk does not hold these bytes");
+  }
+
   console(): string {
     return consoleText(readFileSync(this.#console));
   }
@@ -219,6 +239,11 @@ export class RigMachine {
         return [];
       }
     });
+  }
+
+  /** The last value that the driver said under this word. */
+  heard<T>(word: string): T | undefined {
+    return this.said().findLast((each) => each.word === word)?.value as T | undefined;
   }
 
   async waitFor(pattern: RegExp, timeoutMs: number): Promise<void> {
@@ -268,6 +293,7 @@ async function rigArchive(job: RigJob): Promise<Uint8Array> {
   file("slipway/rig/driver.mjs", outputFiles[0]!.contents);
   file("slipway/rig/job.json", Buffer.from(JSON.stringify(job)));
   file("slipway/rig/unit.conf", Buffer.from(UNIT));
+  file("slipway/rig/slipway-agent.service", readFileSync(join(ROOT, "systemd/image/slipway-agent.service")));
   // The unit that keeps the ticket runs when there is one.
   file("slipway/ticket.json", Buffer.from("{}"));
   file("usr/lib/tmpfiles.d/slipway-ticket.conf", Buffer.from(TMPFILES));
