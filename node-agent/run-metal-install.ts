@@ -106,7 +106,7 @@ function stateFilesOf(
     install: formatInstall({ order: order.order, installId }),
   };
   return Object.entries(texts).map(([name, text]) => ({
-    path: STATE_NAMES[name as keyof typeof STATE_NAMES],
+    path: `/${STATE_NAMES[name as keyof typeof STATE_NAMES]}`,
     name,
     bytes: Buffer.from(text),
   }));
