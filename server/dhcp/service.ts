@@ -1,6 +1,6 @@
 // The DHCP service: composes leases and machines in memory, one runner per interface, and the watch on the interfaces.
 // Called by server/main.ts. Interfaces come, go and change while it runs; a decision's rules are in reply.ts, mode.ts.
-import type { Cidr, Ipv4, Mac } from "../../inventory/address.ts";
+import { type Cidr, type Ipv4, type Mac, parseIpv4 } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { AUTOEXEC } from "../boot/paths.ts";
@@ -54,6 +54,7 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
   const book = new LeaseBook();
   const machines = new Map<Mac, Machine>();
   const stopMachines = await mirrorMachines(inventory, book, machines);
+  const stopEndpoints = await mirrorEndpoints(inventory, book);
   const leases = await inventory.listLeases();
   book.load(leases);
   const networks = new Set(leases.map((lease) => lease.subnet));
@@ -80,6 +81,7 @@ export async function serveDhcp(deps: DhcpDeps): Promise<DhcpService> {
     isClosed = true;
     stopWatch();
     stopMachines();
+    stopEndpoints();
     for (const timer of retries.values()) clearTimeout(timer);
     await Promise.all([...runners.values()].map((runner) => runner.close()));
   };
@@ -145,6 +147,28 @@ async function mirrorMachines(inventory: Inventory, book: LeaseBook, machines: M
     changed.forEach(take);
   });
   for (const machine of await inventory.listMachines()) if (!macsOf.has(machine.id)) take(machine);
+  return stop;
+}
+
+/**
+ * A cluster's endpoint is reserved for nobody, so that it is never given out: it was chosen outside the pool, and the pool's
+ * settings may have changed since.
+ */
+async function mirrorEndpoints(inventory: Inventory, book: LeaseBook): Promise<() => void> {
+  let kept: string[] = [];
+  const take = async () => {
+    const clusters = await inventory.listClusters();
+    const wanted = clusters.flatMap(({ name, spec }) => {
+      const address = parseIpv4(String(spec.endpoint ?? ""));
+      return address === undefined ? [] : [{ id: `cluster ${name}`, address }];
+    });
+    const isWanted = new Set(wanted.map(({ id }) => id));
+    for (const id of kept) if (!isWanted.has(id)) book.deleteMachine(id);
+    for (const { id, address } of wanted) book.setMachine({ id, macs: [], address, lifecycle: "approved" });
+    kept = [...isWanted];
+  };
+  const stop = inventory.watchClusters(() => void take().catch(() => {})); // Read anew at the next change.
+  await take();
   return stop;
 }
 

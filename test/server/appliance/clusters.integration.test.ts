@@ -7,14 +7,16 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
 import { decodeMachineConfig } from "../../../server/contract/machine-config/decode.ts";
 import type { AppliedView, ClusterStatusView, CreatedView } from "../../../server/rest/cluster-schema.ts";
+import { DISCOVER, lease } from "../dhcp/rig.ts";
 import { type ApplianceRig, ETH0, openApplianceRig } from "./rig.ts";
 
 let rig: ApplianceRig;
+let appliance: Awaited<ReturnType<ApplianceRig["start"]>>;
 beforeEach(async () => {
   rig = await openApplianceRig();
   // The pool is the upper half: .128 and up; its neighbour below is .127.
   rig.configure(`interfaces:\n${ETH0}`);
-  await rig.start();
+  appliance = await rig.start();
 });
 afterEach(() => rig.close());
 
@@ -48,6 +50,17 @@ test("a cluster gets a free address beside the pool, which an ARP probe found fr
     const refused = await slipway("cluster", "create", "rack2", "--endpoint", endpoint);
     expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining(words) });
   }
+  // Not even a pool that was widened over it gives it out.
+  await appliance.stop();
+  const settings = "{ dhcp: server, force: true, probe: false, pool: 192.0.2.126-192.0.2.127 }";
+  rig.configure(`interfaces:\n  eth0: ${settings}`);
+  await rig.start();
+  const client = await rig.client();
+  const ack = await lease(client, "52:54:00:00:00:77", { options: { requestedIp: "192.0.2.126" } });
+  expect(ack.yourIp).toBe("192.0.2.127");
+  const [none] = await client.ask({ mac: "52:54:00:00:00:78", type: DISCOVER });
+  expect(none).toBeUndefined();
+
   const status = await slipway("cluster", "status");
   expect(status).toMatchObject({ code: 5, stdout: expect.stringContaining("no machine belongs to it yet") });
   const address = await slipway("set", "52:54:00:00:00:0a", "--address", "192.0.2.126");
