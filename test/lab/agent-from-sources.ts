@@ -3,7 +3,6 @@
 import { globSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AGENT_DIR } from "../../boot-assets/image/root-tree.ts";
 import { bundleAgentFile } from "../../node-agent/run-bundle.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -20,5 +19,5 @@ export async function bindAgentFromSources(dir: string): Promise<Record<string, 
     `/run/systemd/system/${basename(unit)}`,
     unit,
   ]);
-  return { [`/${AGENT_DIR}/agent.mjs`]: file, ...Object.fromEntries(units) };
+  return { "/usr/lib/slipway/agent.mjs": file, ...Object.fromEntries(units) };
 }

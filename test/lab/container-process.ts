@@ -60,10 +60,11 @@ export async function execInside(
   throw new SlipwayError("COMMAND_FAILED", `${command.join(" ")} (in a container node) ended with ${code}: ${said}`);
 }
 
-/** The last lines of the node's journal, read by the host's journalctl; empty when the node is off. */
+/** The last lines of the node's journal, read by the host's journalctl, without the host's kernel; empty when it is off. */
 export function journalOf(leader: number, lines: number): string {
   if (leader === 0) return "";
   const dir = `/proc/${leader}/root/run/log/journal`;
-  const args = ["--directory", dir, "--no-pager", "--output=short-monotonic", "--lines", String(lines)];
+  const own = ["_TRANSPORT=journal", "+", "_TRANSPORT=stdout", "+", "_TRANSPORT=syslog"];
+  const args = ["--directory", dir, "--no-pager", "--output=short-monotonic", "--lines", String(lines), ...own];
   return execFileSync("journalctl", args, { stdio: ["ignore", "pipe", "pipe"], maxBuffer: 64 * 2 ** 20 }).toString();
 }

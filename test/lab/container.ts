@@ -119,26 +119,38 @@ class ContainerNode implements Omit<Container, "close"> {
   lastWords = () => this.journal();
 
   async powerOn(): Promise<void> {
-    if (this.isOn()) return;
+    if (this.#process !== undefined) return;
     const { lab, dir, settings, hierarchies, group } = this.#deps;
     const machine = `lab-${settings.mac.replaceAll(":", "").slice(-6)}`;
-    this.#ns = this.#plugIn(machine);
     const legacy = isLegacy(hierarchies);
     const files = {
       ...{ dir, rootFile: imageRoot(settings.assetsDir).file, varFile: join(dir, "var.img") },
       groupFiles: makeGroups(hierarchies, group),
     };
-    const command = containerCommand(
-      { ns: this.#ns, machine, mac: settings.mac, isLegacy: legacy, binds: settings.binds ?? {} },
-      files,
-    );
+    this.#ns = this.#plugIn(machine);
+    const { mac, binds = {} } = settings;
+    const command = containerCommand({ ns: this.#ns, machine, mac, isLegacy: legacy, binds }, files);
     this.#isEnding = false;
     this.poweredOnAt = Date.now();
-    this.#process = lab.spawnHere(command, { env: containerEnv(legacy) });
-    const [answer] = await this.#process.waitFor(/^(has-identity|needs-ticket)$/m, 15_000);
-    if (answer === "needs-ticket") this.#process.write(`${(await settings.ticket()).trim()}\n`);
-    this.#leader = await leaderOf(this.#process);
-    this.#gone = this.#process.ended().then((code) => this.#ended(code, machine));
+    const nspawn = lab.spawnHere(command, { env: containerEnv(legacy) });
+    this.#process = nspawn;
+    this.#gone = nspawn.ended().then((code) => this.#ended(code, machine));
+    try {
+      await this.#bringUp(nspawn);
+    } catch (error) {
+      // No appliance to give a ticket, or killed meanwhile: it is off again, and may be switched on anew.
+      this.#isEnding = true;
+      await nspawn.stop();
+      await this.#gone;
+      throw error;
+    }
+  }
+
+  async #bringUp(nspawn: LabProcess): Promise<void> {
+    const { settings, hierarchies } = this.#deps;
+    const [answer] = await nspawn.waitFor(/^(has-identity|needs-ticket)$/m, 15_000);
+    if (answer === "needs-ticket") nspawn.write(`${(await settings.ticket()).trim()}\n`);
+    this.#leader = await leaderOf(nspawn);
     for (const { controllers, path } of hierarchies) {
       if (controllers.length > 0) mountInside(this.#leader, ["-o", "remount,bind,rw,nosuid,nodev,noexec", path]);
     }
@@ -178,6 +190,7 @@ class ContainerNode implements Omit<Container, "close"> {
   async kill(): Promise<void> {
     this.#isEnding = true;
     if (this.isOn()) process.kill(this.#leader, "SIGKILL");
+    else await this.#process?.stop();
     await this.#gone;
   }
 
