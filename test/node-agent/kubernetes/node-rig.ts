@@ -3,9 +3,10 @@
 // full image (`npm run assets`).
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import type { NodeStatus } from "../../../server/contract/generated/agent.ts";
+import type { ClusterOrders, NodeStatus } from "../../../server/contract/generated/agent.ts";
 import { type Container, makeContainer } from "../../lab/container.ts";
 import { openLab } from "../../lab/namespace.ts";
 import { openScratchFolder } from "../../lab/scratch-folder.ts";
@@ -21,10 +22,13 @@ export type RigNode = {
   address: string;
   container: Container;
   status(): NodeStatus;
-  /** Tells the node what the appliance would. */
-  order(bootstrapEtcd: boolean): void;
+  /** Tells the node what the appliance would: the whole rig's list, changed by `change`. */
+  order(bootstrapEtcd: boolean, change?: (peer: Peer) => Partial<Peer>): void;
+  /** Waits until the status fits. @throws with the last one. */
+  until(fits: (status: NodeStatus) => boolean, timeoutMs: number): Promise<NodeStatus>;
 };
 export type Rig = { nodes: RigNode[]; close(): Promise<void> };
+type Peer = ClusterOrders["peers"][number];
 
 const agentUnit = `[Unit]
 Description=Kubernetes of the agent, alone
@@ -44,6 +48,22 @@ Name=eth0
 Address=${address}/24
 ${isEndpoint ? `Address=${ENDPOINT}/32\n` : ""}LinkLocalAddressing=no
 `;
+
+/** A node that is just starting has no status yet. */
+async function until(status: () => NodeStatus, fits: (status: NodeStatus) => boolean, timeoutMs: number) {
+  let last: unknown = "none";
+  for (const endsAt = Date.now() + timeoutMs; Date.now() < endsAt; ) {
+    try {
+      const now = status();
+      if (fits(now)) return now;
+      last = now;
+    } catch (error) {
+      last = (error as Error).message;
+    }
+    await sleep(250);
+  }
+  throw new Error(`not within ${timeoutMs / 1000} s; the last status: ${JSON.stringify(last)}`);
+}
 
 /** The program as one file, as the agent is in the image. */
 async function bundleProgram(file: string): Promise<void> {
@@ -91,7 +111,8 @@ export async function openRig(names: readonly string[], assetsDir: string): Prom
       return join(own, file);
     };
     const isControlPlane = type === "controlplane";
-    const orders = (bootstrapEtcd: boolean) => JSON.stringify({ bootstrapEtcd, peers });
+    const orders = (bootstrapEtcd: boolean, change = (_: Peer): Partial<Peer> => ({})) =>
+      JSON.stringify({ bootstrapEtcd, peers: peers.map((peer) => ({ ...peer, ...change(peer) })) });
     const text = isControlPlane
       ? controlPlaneText({ cluster: "  allowSchedulingOnControlPlanes: true\n" })
       : workerText().replace("hostname: w-1", `hostname: ${name}`);
@@ -108,12 +129,14 @@ export async function openRig(names: readonly string[], assetsDir: string): Prom
     };
     const mac = `52:54:00:00:81:0${i + 1}`;
     const container = makeContainer(lab, bridge, { mac, assetsDir, ticket: async () => "{}", binds });
+    const status = () => JSON.parse(readFileSync(container.path("/run/slipway/rig-status.json"), "utf8")) as NodeStatus;
     return {
       name,
       address: address!,
       container,
-      status: () => JSON.parse(readFileSync(container.path("/run/slipway/rig-status.json"), "utf8")) as NodeStatus,
-      order: (bootstrapEtcd) => writeFileSync(join(own, "orders.json"), orders(bootstrapEtcd)),
+      status,
+      order: (bootstrapEtcd, change) => writeFileSync(join(own, "orders.json"), orders(bootstrapEtcd, change)),
+      until: (fits, timeoutMs) => until(status, fits, timeoutMs),
     };
   });
   return {

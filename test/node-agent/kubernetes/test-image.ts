@@ -6,7 +6,7 @@ import { writeImageArchive } from "../../../boot-assets/image/kubernetes/archive
 import { addParents, type Tree } from "../../../boot-assets/image/tree.ts";
 
 export const TEST_IMAGE = "slipway.test/busybox:v1";
-const APPLETS = ["sh", "httpd", "wget", "nslookup", "hostname", "sleep", "tar", "cat", "ip"];
+const APPLETS = ["sh", "httpd", "wget", "nslookup", "hostname", "sleep", "cat"];
 
 /** An OCI tar for `ctr images import`. Needs busybox on the host (Debian's busybox package). */
 export function testImage(): Uint8Array {
