@@ -50,7 +50,8 @@ function nodes({ nodes }: ClusterStatusView, now: number, width: number | undefi
     n.memoryAvailableBytes === undefined ? "-" : size(n.memoryAvailableBytes),
     n.reason,
   ]);
-  return renderSentences(["NODE", "ROLE", "STATE", "SINCE", "VERSION", "ADDRESS", "MEMORY FREE", "WHY"], rows, width);
+  const head = ["NODE", "ROLE", "STATE", "SINCE", "VERSION", "ADDRESS", "MEMORY FREE", "WHY"];
+  return renderSentences(head, rows, width).replace(/ +$/gm, "");
 }
 
 function faultyParts({ nodes }: ClusterStatusView, width: number | undefined): string {
