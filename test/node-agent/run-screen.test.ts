@@ -19,7 +19,8 @@ test("openScreen draws on tty1 and prints on serial consoles, once per change", 
   writeFileSync(join(root, "sys/class/tty/console/active"), "tty0 ttyS0 ttyAMA0\n");
   for (const name of ["tty0", "tty1", "ttyS0"]) writeFileSync(join(root, "dev", name), "");
   const read = (name: string) => readFileSync(join(root, "dev", name), "latin1");
-  const screen = openScreen({ root });
+  let nowMs = 0;
+  const screen = openScreen({ root }, () => nowMs);
 
   screen.show(starting);
   expect(read("tty1")).toMatch(/^\u001b\[H\u001b\[2J\u001b\[\?25l[\x20-\x7e\r\n]+$/);
@@ -32,6 +33,16 @@ test("openScreen draws on tty1 and prints on serial consoles, once per change", 
   expect(read("ttyS0")).toBe("");
   screen.show({ ...starting, state: "enrolling" });
   expect(read("ttyS0")).toContain("enrolling");
+
+  // Bytes of a step: every second on the screen, every ten on a line that scrolls.
+  const step = (part: number) => screen.show({ ...starting, state: `installs: step 3 of 9: ${part} of 205 MB` });
+  step(10);
+  writeFileSync(join(root, "dev/ttyS0"), "");
+  step(20);
+  expect([read("tty1").includes("20 of 205 MB"), read("ttyS0")]).toEqual([true, ""]);
+  nowMs = 10_000;
+  step(30);
+  expect(read("ttyS0")).toContain("30 of 205 MB");
   screen.close();
   rmSync(root, { recursive: true });
 });
