@@ -17,7 +17,7 @@ export function clusterPage(status: ClusterStatusView, now: number, width: numbe
     faultyParts(status, width),
     waiting(status, width),
     pods(status, width),
-    notes(status, width),
+    notes(status),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -73,8 +73,10 @@ function pods({ pendingPods }: ClusterStatusView, width: number | undefined): st
   return renderSentences(["NAMESPACE", "POD THAT NO NODE MAY TAKE", "WHY"], rows, width);
 }
 
-function notes({ notes }: ClusterStatusView, width: number | undefined): string {
-  if (notes.length === 0) return "";
-  const rows = notes.map((n) => [n.node, n.note]);
-  return renderSentences(["NODE", "ACCEPTED IN ITS CONFIG, NOT IN FORCE AS WRITTEN"], rows, width);
+/** The appliance's own rendering has some of them on every node: they are counted here, `config` and JSON tell them. */
+function notes({ notes }: ClusterStatusView): string {
+  const nodes = [...new Set(notes.map((n) => n.node))];
+  const count = (node: string) => notes.filter((n) => n.node === node).length;
+  const lines = nodes.map((node) => `${node}: ${count(node)} parts of its config are not in force as written`);
+  return lines.length === 0 ? "" : `${lines.join("\n")}\n  slipway config ${nodes[0]} tells which, and why\n`;
 }

@@ -194,7 +194,8 @@ function waitingView(machine: Machine, { waitOf, stepOf }: StatusFacts): Waiting
   return {
     name: callMachine(machine),
     lifecycle,
-    doing: activityReason === undefined ? activity : `${activity}: ${activityReason}`,
+    // Why it failed stands beside it, under what it waits for.
+    doing: activityReason === undefined || failure !== undefined ? activity : `${activity}: ${activityReason}`,
     waits: failure?.reason ?? wait?.waits ?? (activity === "off" ? "it is off: power it on" : ""),
     next: failure?.remedy ?? wait?.next ?? "",
   };

@@ -12,6 +12,8 @@ const names = (list: readonly { name: string }[]): string => {
 const isBad = ({ bootstrap }: Parts): boolean => ["uncertain", "lost", "conflict"].includes(bootstrap.state);
 const approved = ({ waiting }: Parts) => waiting.filter((m) => m.lifecycle !== "discovered");
 const notReady = ({ nodes }: Parts) => nodes.filter((n) => !n.isReady);
+const faultyParts = ({ nodes }: Parts) =>
+  nodes.flatMap((n) => n.components.filter((c) => c.state !== "running").map((c) => ({ ...c, node: n.name })));
 /** The cluster's own pods; a person's pod that nothing fits is shown, and is not the cluster's fault. */
 const ownPending = ({ pendingPods }: Parts) => pendingPods.filter((pod) => pod.namespace === "kube-system");
 
@@ -60,6 +62,15 @@ const ROWS: readonly Row[] = [
       return sick === undefined ? undefined : `etcd on ${sick.node}: ${sick.detail}`;
     },
     remedy: (s) => `slipway events ${s.etcd.members.find((m) => !m.isHealthy)?.node}`,
+  },
+  {
+    find: (s) => {
+      const [first, ...more] = faultyParts(s);
+      const also = more.length > 0 ? ` (and ${more.length} more)` : "";
+      const detail = first?.detail ? `, ${first.detail}` : "";
+      return first === undefined ? undefined : `${first.name} on ${first.node} is ${first.state}${detail}${also}`;
+    },
+    remedy: (s) => `slipway events ${faultyParts(s)[0]?.node}`,
   },
   {
     find: (s) =>

@@ -146,6 +146,12 @@ const CASES: [name: string, given: Given, summary: string, remedy: string | unde
     "slipway events cp1",
   ],
   [
+    "a part of a node",
+    { statuses: one({ components: [{ name: "kube-scheduler", state: "starting", detail: "restarted 1 times" }] }) },
+    "kube-scheduler on cp1 is starting, restarted 1 times",
+    "slipway events cp1",
+  ],
+  [
     "the endpoint",
     { statuses: one({ holdsEndpoint: false }) },
     "no node holds the endpoint https://192.0.2.127:6443",
