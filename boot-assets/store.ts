@@ -219,6 +219,7 @@ class Store implements AssetStore {
       if (this.#images.has(one.manifest.id)) continue;
       try {
         this.#images.set(one.manifest.id, await OpenImage.open(one, this.#options, this.#cache));
+        this.#options.log.info(whatIsServed(one.manifest, this.find({ arch: one.manifest.arch })));
       } catch (cause) {
         faults.push({ file: one.path, error: asFault(cause, one.path) });
       }
@@ -265,6 +266,13 @@ const textOf = ({ file, error }: Fault) => `${file} ${error.message}`;
 
 const isSame = (a: FoundImage, b: FoundImage) =>
   a.manifestSha256 === b.manifestSha256 && a.identity === b.identity && a.path === b.path;
+
+/** Said when an image appears: machines boot and install the full one where there is one (catalog.ts). */
+function whatIsServed({ arch, variant, version }: Manifest, served: Manifest | undefined): string {
+  const found = `Slipway OS ${version} (${variant}) for ${arch} is there`;
+  const choice = `machines with ${arch} boot and install ${served?.version} (${served?.variant})`;
+  return served === undefined ? `${found}.` : `${found}; ${choice}.`;
+}
 
 const statusOf = ({ found: { manifest }, state, reason }: OpenImage): AssetStatus["images"][number] => ({
   id: manifest.id,

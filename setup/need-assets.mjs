@@ -37,21 +37,30 @@ function isWritable(directory) {
   }
 }
 
+const buildArguments = ({ dataDir, configFile }, archs, variants) => [
+  join(ROOT, "server/appliance/run-build-assets.ts"),
+  ...["--arch", archs.join(","), "--variant", variants.join(",")],
+  ...(configFile ? ["--config", configFile] : ["--data-dir", dataDir]),
+];
+
+/** The build as a command for somebody who cannot be asked for a password. After `sudo npm start` dataDir is root's. */
+export const assetCommand = (where, archs, variants) => [
+  ...(isWritable(join(where.dataDir, "assets")) ? [] : ["sudo", "-n"]),
+  NODE,
+  ...buildArguments(where, archs, variants),
+];
+
 /**
  * Builds what is missing below a dataDir.
  * @param where `dataDir`, and the settings file that named it, if one did: it also says where the owner's identity is.
  * @param archs Debian's names: amd64, arm64.
+ * @param variants `base` is there in a minute or two; `full` compiles Kubernetes on the first run (background-assets.mjs).
  */
-export async function needAssets({ dataDir, configFile }, archs) {
-  const program = join(ROOT, "server/appliance/run-build-assets.ts");
-  const build = [
-    program,
-    "--arch",
-    archs.join(","),
-    ...(configFile ? ["--config", configFile] : ["--data-dir", dataDir]),
-  ];
-  await step(`Slipway OS for ${archs.join(" and ")}, and the iPXE loaders`, async () => {
-    // After `sudo npm start` dataDir is root's.
+export async function needAssets(where, archs, variants = ["base"]) {
+  const { dataDir } = where;
+  const build = buildArguments(where, archs, variants);
+  const what = `Slipway OS (${variants.join(", ")}) for ${archs.join(" and ")}, and the iPXE loaders`;
+  await step(what, async () => {
     const code = isWritable(join(dataDir, "assets"))
       ? await runProgram(NODE, build)
       : await runAsRoot(`to write to ${dataDir}`, NODE, build);

@@ -2,6 +2,7 @@
 // the appliance on a real network. Sets up what is missing first. Plain JavaScript: Debian 12's own Node runs it.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { buildInBackground } from "./background-assets.mjs";
 import { dataDirOf, needAssets } from "./need-assets.mjs";
 import { needHost } from "./need-host.mjs";
 import { needNodeModules } from "./need-node-modules.mjs";
@@ -28,8 +29,12 @@ async function serve(args) {
   const configFile = named !== undefined ? resolve(named) : existsSync(standard) ? standard : undefined;
   const dataDir = configFile === undefined ? join(ROOT, "data") : dataDirOf(configFile);
   // With faults in the settings file, or no such interface, nobody shall wait for a build: the appliance names them all.
-  if (dataDir !== undefined && missingInterfaces(args).length === 0)
-    await needAssets({ dataDir, configFile }, ["amd64", "arm64"]);
+  if (dataDir !== undefined && missingInterfaces(args).length === 0) {
+    const where = { dataDir, configFile };
+    await needAssets(where, ["amd64", "arm64"]);
+    // amd64 first: most machines are, and each architecture is a compilation of its own.
+    void buildInBackground(where, ["amd64"]).then((isThere) => isThere && buildInBackground(where, ["arm64"]));
+  }
   const cli = [join(ROOT, "server/cli/main.ts"), "serve", ...args];
   return runAsRoot("to serve DHCP and TFTP", NODE, cli, { cwd: process.cwd() });
 }

@@ -18,7 +18,10 @@ await main(async () => {
     const closed = isAtSecondPlace() ? undefined : closedDirectory(dirname(ROOT));
     if (closed !== undefined) return runWhereOthersSee(closed, "setup/test.mjs", process.argv.slice(2));
     await needPackages("lab", "tests");
-    await needAssets({ dataDir: join(ROOT, "data") }, ["amd64", "arm64"]);
+    const where = { dataDir: join(ROOT, "data") };
+    // Firmware tests boot the base image; clusters are amd64, and only that is compiled for them.
+    await needAssets(where, ["amd64", "arm64"], ["base"]);
+    await needAssets(where, ["amd64"], ["full"]);
     return runAll([...CHECKS, ...NEEDS_ROOT]);
   }
   const code = await runAll(CHECKS);

@@ -1,5 +1,5 @@
-// Everything of an image but the agent, packed and kept by the hash of what it is made from: the long step of a build, and
-// not repeated while only the agent changes. Called by build.ts.
+// Everything of an image but the agent and our units, packed and kept by the hash of what it is made from: the long step of a build, and
+// not repeated while only these change. Called by build.ts.
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { findDisallowed, readAllowList, rowsOfVariant } from "./allow-list.ts";
 import { compiledParts, lockedParts } from "./bill-of-materials.ts";
@@ -14,7 +14,7 @@ import { packBody } from "./pack.ts";
 import type { Arch, Variant } from "./packages.ts";
 import type { Progress } from "./progress.ts";
 import type { Toolbox } from "./tools.ts";
-import { addEntry, addParents } from "./tree.ts";
+import { addEntry, addParents, type Tree } from "./tree.ts";
 
 export type BodyInput = {
   arch: Arch;
@@ -34,9 +34,10 @@ export function bodyKey({ arch, variant, version, locks, kubernetes }: BodyInput
   return hashInputs({ arch, variant, version, packages, others: [grubInputs(), kubernetes?.key ?? null] });
 }
 
-function assertAllowed(composed: ComposedImage, { arch, variant, locks }: BodyInput): void {
+/** @throws SlipwayError INTERNAL naming each file that these trees may not hold. */
+export function assertAllowed(trees: readonly Tree[], { arch, variant, locks }: BodyInput): void {
   const rows = rowsOfVariant(readAllowList()[arch], variant);
-  const faults = [composed.root, composed.initrd].flatMap((tree) => findDisallowed(tree, rows, locks.relocked));
+  const faults = trees.flatMap((tree) => findDisallowed(tree, rows, locks.relocked));
   if (faults.length === 0) return;
   throw new SlipwayError(
     "INTERNAL",
@@ -49,7 +50,7 @@ async function compose(input: BodyInput, workDir: string): Promise<ComposedImage
   const composed = await composeImage({ ...input, lock: input.locks[input.arch], workDir });
   for (const [path, entry] of input.kubernetes?.files ?? []) addEntry(composed.root, path, entry);
   addParents(composed.root);
-  assertAllowed(composed, input);
+  assertAllowed([composed.root, composed.initrd], input);
   return composed;
 }
 

@@ -7,16 +7,17 @@ import { parseArgs } from "node:util";
 import { bundleAgentFile } from "../../node-agent/run-bundle.ts";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { bundledParts } from "./bill-of-materials.ts";
-import { bodyKey, needBody } from "./body.ts";
+import { assertAllowed, bodyKey, needBody } from "./body.ts";
 import { cacheDirOf, lockCache } from "./cache.ts";
 import { fetchPackages, type Locks } from "./fetch-packages.ts";
-import { hashWithAgent } from "./inputs.ts";
+import { hashWithOwn } from "./inputs.ts";
 import { readIpxeFiles } from "./ipxe-files.ts";
 import { buildKubernetes, type KubernetesBuild, openTools } from "./kubernetes/build.ts";
 import { findBuilt, forgetOldBuilds, keepBuilt, publish } from "./output.ts";
 import { packImage } from "./pack.ts";
 import { ARCHES, type Arch, VARIANTS, type Variant } from "./packages.ts";
 import { openProgress, type Progress } from "./progress.ts";
+import { composeOwn } from "./root-tree.ts";
 import { openBuildTools, type Toolbox } from "./tools.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
@@ -45,13 +46,15 @@ async function needImage(arch: Arch, kubernetes: KubernetesBuild | undefined, co
   const { cacheDir, progress, variant, version, agent, tools } = context;
   const startedMs = Date.now();
   const body = { ...context, arch, kubernetes };
-  const builtFrom = hashWithAgent(bodyKey(body), agent);
+  const own = composeOwn(agent);
+  const builtFrom = hashWithOwn(bodyKey(body), own);
   const prefix = `${arch}-${variant}-`;
   const key = prefix + builtFrom;
   const found = findBuilt(cacheDir, key);
   if (found !== undefined) return found;
   const workDir = join(cacheDir, "work", `${arch}-${variant}-${process.pid}`);
   try {
+    assertAllowed([own], body);
     const bodyDir = await needBody(body, workDir);
     const agentParts = bundledParts(Buffer.from(agent).toString(), versionOfNpm);
     const files = await packImage({
@@ -59,7 +62,7 @@ async function needImage(arch: Arch, kubernetes: KubernetesBuild | undefined, co
       version,
       variant,
       body: bodyDir,
-      agent,
+      own,
       agentParts,
       builtFrom,
       tools,

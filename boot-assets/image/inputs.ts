@@ -5,9 +5,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LockedPackage } from "./lock.ts";
 import type { Arch, Variant } from "./packages.ts";
+import { sortedPaths, type Tree } from "./tree.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
-const FOLDERS = ["boot-assets/image", "systemd/image", "systemd/initrd"];
+const FOLDERS = ["boot-assets/image", "systemd/initrd"];
 /** What only the full image is made from: its files of the root, and what lays Kubernetes' programs into it. */
 const FULL_ONLY = /\/(rootfs-full\/.*|kubernetes\/(pause\/.*|(archive|files|images|pause|programs)\.ts))$/;
 /** These fetch, show or file away; what they fetch is named by its hash in the lock. Go's sources have a key of their own. */
@@ -23,7 +24,7 @@ export type Inputs = {
   others: readonly unknown[];
 };
 
-/** Of everything but the agent. @returns SHA-256 in hex; the same on every host and at every path. */
+/** Of everything but the agent and our units. @returns SHA-256 in hex; the same on every host and at every path. */
 export function hashInputs({ packages, ...rest }: Inputs): string {
   const isInput = (file: string) =>
     (rest.variant === "full" && FULL_ONLY.test(file)) || !(NO_INPUT.test(file) || FULL_ONLY.test(file));
@@ -43,6 +44,13 @@ export function hashInputs({ packages, ...rest }: Inputs): string {
   return hash.digest("hex");
 }
 
-/** The whole image's: what `body` is the hash of, and the agent. It is `builtFrom` in the manifest. */
-export const hashWithAgent = (body: string, agent: Uint8Array): string =>
-  createHash("sha256").update(body).update(agent).digest("hex");
+/** The whole image's: of `body`, and of what is appended to it. It is `builtFrom` in the manifest. */
+export function hashWithOwn(body: string, own: Tree): string {
+  const hash = createHash("sha256").update(body);
+  for (const path of sortedPaths(own)) {
+    const { from: _, ...entry } = own.get(path)!;
+    const bytes = entry.kind === "file" ? entry.bytes : Buffer.alloc(0);
+    hash.update(JSON.stringify([path, { ...entry, bytes: bytes.length }])).update(bytes);
+  }
+  return hash.digest("hex");
+}

@@ -1,5 +1,5 @@
-// Trees → bytes, in two steps. packBody(): the compressed root without the agent, the early user space, kernel and loaders;
-// minutes for the full image, and kept until something else than the agent changes. packImage(): the agent appended to that
+// Trees → bytes, in two steps. packBody(): the compressed root without what is ours, the early user space, kernel and loaders;
+// minutes for the full image, and kept until something else than the agent and our units changes. packImage(): these appended to that
 // root, the initramfs around it, the UKI, and what describes them; seconds. Called by build.ts.
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -9,10 +9,10 @@ import { encodeCpio, joinInitrds } from "./cpio.ts";
 import type { ComposedImage } from "./image.ts";
 import type { Arch, Variant } from "./packages.ts";
 import { commandLine, IMAGE_NAME } from "./recipe.ts";
-import { AGENT_DIR, osRelease } from "./root-tree.ts";
+import { osRelease } from "./root-tree.ts";
 import { writeTar } from "./tar.ts";
 import { pipeTool, runTool, type Toolbox } from "./tools.ts";
-import type { Tree } from "./tree.ts";
+import { sortedPaths, type Tree } from "./tree.ts";
 import { encodeUki, type Range } from "./uki.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -65,17 +65,24 @@ export async function packBody(
   ]);
 }
 
-/** The agent as a directory of its own in the packed root. Modes are set, not inherited: the umask shall not count. */
-async function appendAgent(body: string, agent: Uint8Array, tools: Toolbox, workDir: string): Promise<Uint8Array> {
-  const [root, source] = [join(workDir, "with-agent.squashfs"), join(workDir, "agent")];
-  const dir = join(source, AGENT_DIR);
+/** Writes a tree to disk. Modes are set, not inherited: the umask shall not count. */
+function layOut(tree: Tree, dir: string): void {
+  for (const path of sortedPaths(tree)) {
+    const entry = tree.get(path)!;
+    const file = join(dir, path);
+    if (entry.kind === "link") symlinkSync(entry.target, file);
+    else if (entry.kind === "file") writeFileSync(file, entry.bytes);
+    else mkdirSync(file);
+    if (entry.kind !== "link") chmodSync(file, entry.mode);
+  }
+}
+
+async function appendOwn(body: string, own: Tree, tools: Toolbox, workDir: string): Promise<Uint8Array> {
+  const [root, source] = [join(workDir, "whole.squashfs"), join(workDir, "own")];
   rmSync(source, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, "agent.mjs"), agent);
-  chmodSync(join(dir, "agent.mjs"), 0o644);
-  // Its real path is where it looks for koffi's native part.
-  symlinkSync("../usr/lib/slipway/node_modules", join(dir, "node_modules"));
-  for (const each of [source, dir]) chmodSync(each, 0o755);
+  mkdirSync(source, { recursive: true });
+  layOut(own, source);
+  chmodSync(source, 0o755);
   copyFileSync(join(body, BODY.root), root);
   chmodSync(root, 0o644);
   await runTool(tools, "usr/bin/mksquashfs", [source, root, ...APPEND]);
@@ -97,7 +104,8 @@ export type PackInput = {
   variant: Variant;
   /** Directory of what packBody() made. */
   body: string;
-  agent: Uint8Array;
+  /** The agent and our own units (root-tree.ts). */
+  own: Tree;
   /** What the SBOM lists of the agent's own. */
   agentParts: readonly Part[];
   /** Hash over all inputs (inputs.ts). */
@@ -111,7 +119,7 @@ export async function packImage(input: PackInput): Promise<Map<string, Uint8Arra
   const { arch, version, body } = input;
   const read = (name: string) => readFileSync(join(body, name));
   const facts = JSON.parse(read(BODY.facts).toString()) as BodyFacts;
-  const root = await appendAgent(body, input.agent, input.tools, input.workDir);
+  const root = await appendOwn(body, input.own, input.tools, input.workDir);
   const uki = encodeUki(read(BODY.stub), [
     { name: ".osrel", bytes: Buffer.from(osRelease(version, arch)) },
     { name: ".cmdline", bytes: Buffer.from(commandLine(arch)) },

@@ -12,8 +12,12 @@ import { addEntry, addParents, globToRegExp, type Tree } from "./tree.ts";
 const REPOSITORY = join(import.meta.dirname, "../..");
 const UNIT_DIR = "usr/lib/systemd/system";
 
-/** Where the agent's one file lies; nothing else of the root is in there. */
-export const AGENT_DIR = "slipway";
+/**
+ * Where the agent and our own units lie: a directory that is appended to the packed root (pack.ts), so that a change of one
+ * of them costs no new packing of the rest.
+ */
+const OWN_DIR = "slipway";
+const OWN_UNIT_DIR = `${OWN_DIR}/system`;
 
 /** Merged /usr, and mount points that an empty directory must stand for. */
 const LINKS: Record<string, string> = {
@@ -30,8 +34,9 @@ const ROOT_LINKS: Record<string, string> = {
   "etc/resolv.conf": "../run/slipway/etc/resolv.conf",
   "etc/cni": "../run/slipway/etc/cni",
   "opt/cni/bin": "../../var/opt/cni/bin",
-  // The agent's own directory is appended to the packed root (pack.ts): a new agent costs no new packing of the rest.
-  "usr/lib/slipway/agent.mjs": `../../../${AGENT_DIR}/agent.mjs`,
+  "usr/lib/slipway/agent.mjs": `../../../${OWN_DIR}/agent.mjs`,
+  // A place where systemd looks for units of the site, before those of packages.
+  "usr/local/lib/systemd/system": `../../../../${OWN_UNIT_DIR}`,
 };
 /** Only the real root: units that no [Install] line enables as we want it. */
 const UNIT_LINKS: Record<string, string> = {
@@ -69,9 +74,9 @@ function addOwnFiles(tree: Tree, dir: string, under: string): void {
 
 /** What `systemctl enable` would do with the [Install] lines of our own units and of these packaged ones. */
 const PACKAGED_ENABLED = ["systemd-networkd.service", "dbus-broker.service"];
-export function enableUnits(tree: Tree): void {
+export function enableUnits(tree: Tree, unitDir = UNIT_DIR): void {
   for (const [path, entry] of [...tree]) {
-    const name = path.startsWith(`${UNIT_DIR}/`) ? path.slice(UNIT_DIR.length + 1) : "";
+    const name = path.startsWith(`${unitDir}/`) ? path.slice(unitDir.length + 1) : "";
     if (entry.kind !== "file" || name === "" || name.includes("/")) continue;
     if (entry.from !== "slipway" && !PACKAGED_ENABLED.includes(name)) continue;
     for (const [, key, value] of Buffer.from(entry.bytes)
@@ -81,7 +86,7 @@ export function enableUnits(tree: Tree): void {
         const dir = key === "WantedBy" ? `${unit}.wants/` : `${unit}.requires/`;
         const link = key === "Alias" ? unit : `${dir}${name}`;
         const target = key === "Alias" ? name : `../${name}`;
-        addEntry(tree, `${UNIT_DIR}/${link}`, { kind: "link", target, from: "slipway" });
+        addEntry(tree, `${unitDir}/${link}`, { kind: "link", target, from: "slipway" });
       }
     }
   }
@@ -134,7 +139,6 @@ export async function composeRoot(
   addLinks(tree, ROOT_LINKS);
   addOwnFiles(tree, "boot-assets/image/rootfs", "");
   if (parts.variant === "full") addOwnFiles(tree, "boot-assets/image/rootfs-full", "");
-  addOwnFiles(tree, "systemd/image", UNIT_DIR);
   addText(tree, "usr/lib/os-release", osRelease(parts.version, arch));
   addLinks(tree, UNIT_LINKS, `${UNIT_DIR}/`);
   addEntry(tree, "usr/bin/node", { kind: "file", mode: 0o755, bytes: parts.node, from: `npm:${facts.nodePackage}` });
@@ -150,6 +154,18 @@ export async function composeRoot(
   enableUnits(tree);
   addParents(tree);
   return { tree, missingFirmware };
+}
+
+/** The agent and our own units, to be appended to the packed root. */
+export function composeOwn(agent: Uint8Array): Tree {
+  const tree: Tree = new Map();
+  addEntry(tree, `${OWN_DIR}/agent.mjs`, { kind: "file", mode: 0o644, bytes: agent, from: "slipway" });
+  // The agent's real path is where it looks for koffi's native part.
+  addLinks(tree, { [`${OWN_DIR}/node_modules`]: "../usr/lib/slipway/node_modules" });
+  addOwnFiles(tree, "systemd/image", OWN_UNIT_DIR);
+  enableUnits(tree, OWN_UNIT_DIR);
+  addParents(tree);
+  return tree;
 }
 
 /** Modules that the initramfs loads itself; everything else waits for the root. */
