@@ -72,7 +72,8 @@ export async function openWorld(
     clockConfirmed: () => keeper.confirmed(),
     observe: () => withoutAddress(observeNode(machine, parts.neighbours()), endpoint),
     addresses: () => readAddresses().join(),
-    openKernelLog: (afterSeq) => openKernelLog(afterSeq),
+    // A container's kernel is its host's, and so is what it has to say.
+    openKernelLog: (afterSeq) => (isContainer ? undefined : openKernelLog(afterSeq)),
     checkImage: async (until) => (own && calls ? checkImage(own, calls, until) : undefined),
     installer:
       isContainer && nodeStore !== undefined

@@ -11,6 +11,12 @@ const CHANGE_MS = 1000;
 /** And one that does not change is said again. */
 const REPEAT_MS = 60_000;
 
+/** The install writes STATE before it calls the disk whole: somebody emptied it since. */
+const BLANK: Extract<Work, { kind: "failed" }> = {
+  ...{ kind: "failed", what: "install", reason: "the machine runs from its disk, and STATE on it is empty" },
+  remedy: "Install this machine anew: slipway install MAC.",
+};
+
 export class NodeDuty {
   readonly #room: Room;
   #life: NodeLife | undefined;
@@ -36,6 +42,7 @@ export class NodeDuty {
   /** Starts what STATE says; a blank one is no fault, for a container is installed by its first order. */
   startFrom(store: NodeStore): void {
     const stored = store.read();
+    if (stored.kind === "blank" && this.#room.world.bootSource === "disk") this.#fault = BLANK;
     if (stored.kind === "unusable") {
       this.#fault = { kind: "failed", what: "install", reason: stored.reason, remedy: stored.remedy };
       this.#room.world.log.warn(`${stored.reason}. ${stored.remedy}`);

@@ -101,7 +101,10 @@ export class VerbDuty {
     const identity = world.store.readIdentity();
     if (identity === undefined) return undefined;
     await this.#node.end();
-    const result = await world.installer.reset(id, identity, (step) => this.#report(step), signal);
+    const reset = world.installer.reset(id, identity, (step) => this.#report(step), signal);
+    const result = await reset.catch((error: Error): Failed => {
+      return { kind: "failed", reason: `the reset broke off: ${error.message}`, remedy: "It tries again in a minute." };
+    });
     if (result.kind === "failed") return result;
     // A container has no network to boot from: without a ticket it could not enrol anew, so it waits, switched off.
     const isContainer = world.bootSource === "container";
