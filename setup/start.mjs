@@ -44,5 +44,5 @@ await main(async () => {
   needHost();
   await needNodeModules();
   const isReal = args.some((arg) => /^--(interface|config)(=|$)/.test(arg));
-  return isReal ? serve(args) : startLab(["--keep", ...args]);
+  return isReal ? serve(args) : startLab(["--keep", "--start", ...args]);
 });

@@ -13,7 +13,7 @@ test("parseLabOptions reads a cluster of virtual machines with firmwares by turn
 
 test("parseLabOptions without options is one UEFI machine", () => {
   expect(parseLabOptions([])).toEqual({
-    ...{ firmwares: ["uefi"], machines: 1, mode: "server", keep: false, dataDir: "data" },
+    ...{ firmwares: ["uefi"], machines: 1, mode: "server", keep: false, start: false, dataDir: "data" },
   });
 });
 
@@ -37,3 +37,15 @@ test("slowRoles is a topology that `slipway apply` takes", () => {
   const parsed = parseTopology([{ name: "roles.yaml", text: slowRoles() }]);
   expect(parsed).toMatchObject({ kind: "topology", roles: [{ name: "controlplane" }, { name: "worker" }] });
 });
+
+const STARTS = [
+  { args: ["--start", "--keep"], start: true },
+  { args: ["--start", "--firmware", "bios"], start: true },
+  { args: ["--start", "--cluster", "1+1"], start: false },
+  { args: ["--start", "--machines", "3"], start: false },
+  { args: ["--start", "--firmware", "arm64"], start: false },
+];
+for (const { args, start } of STARTS) {
+  test(`parseLabOptions: ${args.join(" ")} is ${start ? "a" : "no"} first start`, () =>
+    expect(parseLabOptions(args).start).toBe(start));
+}

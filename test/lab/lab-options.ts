@@ -11,6 +11,8 @@ export const USAGE = `npm run lab -- [options]
   --firmware bios|uefi|uefi-http|arm64   firmware of the machines (default: uefi); with --cluster --vm several, by turns: uefi,bios
   --machines N                           without --cluster: how many machines netboot (default: 1)
   --mode server|proxy|auto               who gives out addresses: the appliance, or a real dnsmasq beside it (default: server)
+  --start                                as \`npm start\`: one machine netboots at once, and becomes a cluster when the full
+                                         image is there
   --keep                                 stay up afterwards, until Ctrl-C
   --data-dir DIR                         the appliance's dataDir (default: ./data)
 `;
@@ -22,6 +24,7 @@ export type LabOptions = {
   machines: number;
   mode: "server" | "proxy" | "auto";
   keep: boolean;
+  start: boolean;
   dataDir: string;
   cluster?: { shape: ClusterShape; isVm: boolean; order: (typeof ORDERS)[number]; agent: "image" | "sources" };
 };
@@ -44,6 +47,7 @@ export function parseLabOptions(args: readonly string[]): LabOptions {
       machines: { type: "string", default: "1" },
       mode: { type: "string", default: "server" },
       keep: { type: "boolean", default: false },
+      start: { type: "boolean", default: false },
       "data-dir": { type: "string", default: "data" },
     },
   });
@@ -55,6 +59,8 @@ export function parseLabOptions(args: readonly string[]): LabOptions {
   const firmwares = values.firmware.split(",").map((one) => oneOf("firmware", one, known));
   return {
     ...{ firmwares, machines, keep: values.keep, dataDir: values["data-dir"] },
+    // Asked for anything else, it is not a newcomer's first start. A cluster of arm64 is built only where it is wanted.
+    start: values.start && values.cluster === undefined && machines === 1 && !firmwares.includes("arm64"),
     mode: oneOf("mode", values.mode, ["server", "proxy", "auto"]),
     ...clusterOf(values),
   };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventView } from "../../server/rest/schema.ts";
 import { describeSplit, splitBoot, type TimedEvent } from "./boot-split.ts";
-import { forgetEarlier, type LabCluster, type LabNode, makeCluster } from "./cluster.ts";
+import { type LabCluster, type LabNode, makeCluster } from "./cluster.ts";
 import type { ClusterShape, PlannedNode } from "./cluster-shape.ts";
 import { forwardPort } from "./forward.ts";
 import type { LabMachine } from "./machine.ts";
@@ -23,14 +23,13 @@ export type ClusterRun = {
   print: (text: string) => void;
 };
 
-const CLUSTER = "lab";
+export const CLUSTER = "lab";
 /** The API server's own number, where nobody else has it. */
 const WISHED_PORT = 6443;
 
 /** Runs to Ready, and prints how to use it. @throws COMMAND_FAILED with all that is known when it does not get there. */
 export async function runCluster(rack: Rack, run: ClusterRun): Promise<LabCluster> {
   const { admin } = rack;
-  await forgetEarlier(admin, CLUSTER);
   const startedAt = Date.now();
   const { shape, isSingle, isSlow, makeMachine, print } = run;
   const cluster = await makeCluster(admin, { name: CLUSTER, shape, isSingle, isSlow, makeMachine });
@@ -39,15 +38,21 @@ export async function runCluster(rack: Rack, run: ClusterRun): Promise<LabCluste
   const newest = await admin.get<{ events: EventView[] }>("/v1/events", { limit: 1 });
   const stop = follow(rack, cluster.nodes, newest.events.at(-1)?.seq ?? 0, run);
   for (const { name, role, machine } of inOrder(cluster.nodes, run.order)) {
+    if (machine.isOn()) continue;
     print(`${seconds()}  ${name}  ${machine.mac}  is powered on (${role}, ${machine.kind})`);
     await machine.powerOn();
   }
   await cluster.waitUntilGreen(run.timeoutMs, (summary) => print(`${seconds()}  cluster ${CLUSTER}: ${summary}`));
   await stop();
-  print(`\n  Ready after ${seconds().trim()}.`);
+  print(`\n  Ready ${sincePowerOn(cluster.nodes)} after the first power-on.`);
   for (const node of cluster.nodes) print(`  ${node.name}: ${await splitOf(rack, node)}`);
   await sayHowToUse(rack, cluster, run);
   return cluster;
+}
+
+function sincePowerOn(nodes: readonly LabNode[]): string {
+  const seconds = (Date.now() - Math.min(...nodes.map(({ machine }) => machine.poweredOnAt))) / 1000;
+  return seconds < 120 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} minutes`;
 }
 
 function inOrder(nodes: readonly LabNode[], order: ClusterRun["order"]): LabNode[] {

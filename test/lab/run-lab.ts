@@ -1,22 +1,22 @@
 // `npm start` without an interface, and `npm run lab`: the appliance and machines that netboot into it, or a whole cluster,
 // with the timeline on the terminal. Needs root. setup/start.mjs and setup/lab.mjs prepare the host and call it.
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { bindAgentFromSources } from "./agent-from-sources.ts";
+import { forgetEarlier } from "./cluster.ts";
 import type { PlannedNode } from "./cluster-shape.ts";
 import { type LabOptions, parseLabOptions, USAGE } from "./lab-options.ts";
 import type { Accelerator, Firmware } from "./qemu-arguments.ts";
 import { buildRack, type Rack } from "./rack.ts";
-import { runCluster } from "./run-cluster.ts";
+import { CLUSTER, runCluster } from "./run-cluster.ts";
+import { hasFullImage, runFirstStart } from "./run-first-start.ts";
 import { runMachines } from "./run-machines.ts";
 import { openScratchFolder } from "./scratch-folder.ts";
+import { VM_MEMORY_MIB, VM_READY_WITHIN_MS } from "./vm-sizes.ts";
 
-/** From power-on to Ready; emulated machines were seen to need a quarter of an hour on a busy host. */
-const READY_WITHIN_MS = { container: 10 * 60_000, vm: 60 * 60_000 };
-/** The image's root is in memory twice while it netboots; the control plane's programs need a gigabyte beside it. */
-const VM_MEMORY_MIB = { controlplane: 3072, worker: 2048 };
+const CONTAINERS_READY_WITHIN_MS = 10 * 60_000;
 
 const print = (text: string) => console.log(text);
 
@@ -27,8 +27,10 @@ async function runLab(rack: Rack, options: LabOptions): Promise<void> {
   }
   print("Starting the appliance; it first looks for other DHCP servers on the wire, for 10 seconds …");
   await rack.startAppliance();
-  if (options.cluster === undefined) return runMachines(rack, options);
-  await runClusterLab(rack, options, options.cluster);
+  if (options.start || options.cluster !== undefined) await forgetEarlier(rack.admin, CLUSTER);
+  if (options.start) await runFirstStart(rack, options, print);
+  else if (options.cluster === undefined) return runMachines(rack, options);
+  else await runClusterLab(rack, options, options.cluster);
   if (!options.keep) return;
   print("The cluster stays up until Ctrl-C.");
   await new Promise(() => {});
@@ -39,7 +41,7 @@ async function runClusterLab(
   { dataDir, firmwares }: LabOptions,
   { shape, isVm, order, agent }: NonNullable<LabOptions["cluster"]>,
 ): Promise<void> {
-  if (!readdirSync(join(dataDir, "assets", "images")).some((name) => name.endsWith("-full"))) {
+  if (!hasFullImage(dataDir)) {
     throw new SlipwayError("ASSET_MISSING", `${dataDir}/assets has no image with Kubernetes in it`, {
       remedy: "Run `npm run assets -- --variant full --arch amd64`; the first time it compiles for half an hour.",
     });
@@ -53,7 +55,7 @@ async function runClusterLab(
     ...{ shape, order, dataDir, makeMachine, print },
     isSingle: shape.workers === 0,
     isSlow: isVm && accelerator === "tcg",
-    timeoutMs: READY_WITHIN_MS[isVm ? "vm" : "container"],
+    timeoutMs: isVm ? VM_READY_WITHIN_MS : CONTAINERS_READY_WITHIN_MS,
   });
 }
 
