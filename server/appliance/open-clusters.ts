@@ -27,9 +27,11 @@ export type Clusters = { desk: Desk; admin: ClusterAdmin; close(): void };
 export async function openClusters(parts: ClusterParts): Promise<Clusters> {
   const { config, inventory, bundles, log, record, dhcp } = parts;
   const kubernetesVersion = versionOf("Kubernetes");
+  const wire = clusterWire({ interfaces: config.interfaces, observe: recentInterfaces, dhcp });
   const desk = await openDesk({
     ...{ inventory, log, record, now: Date.now },
     openBundle: (cluster) => bundles.open(cluster),
+    siteNetworks: wire.siteNetworks,
     ownAddresses: () => recentInterfaces().flatMap((one) => one.addresses),
     settingsFor: (machine, leased) => {
       const ip = nearestAddress(config, machine, leased);
@@ -37,7 +39,6 @@ export async function openClusters(parts: ClusterParts): Promise<Clusters> {
       return { kubernetesVersion, ...(url === undefined ? {} : { registryMirror: url }) };
     },
   });
-  const wire = clusterWire({ interfaces: config.interfaces, observe: recentInterfaces, dhcp });
   const admin = new ClusterAdmin({ inventory, desk, bundles, wire, record, now: Date.now });
   return { desk, admin, close: () => desk.close() };
 }

@@ -1,5 +1,6 @@
 // A machine's config from the site in memory and its cluster's sealed bundle: given out, previewed, or refused with a reason
 // that the machine waits with until it is mended. desk-service.ts calls it. Edge: the inventory (names), the bundle.
+import type { Cidr } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { SlipwayError } from "../contract/errors.ts";
@@ -20,6 +21,8 @@ export type ConfigDeps = {
   openBundle: (cluster: string) => Promise<SecretsBundle>;
   /** @param leased its bound leases. */
   settingsFor: (machine: Machine, leased: readonly string[]) => SiteSettings;
+  /** All networks of the appliance's interfaces: pods must not live there. */
+  siteNetworks: () => readonly Cidr[];
   log: { info: Say; warn: Say };
 };
 export type Preview = RenderedConfig | ({ kind: "refused" } & Refusal);
@@ -39,7 +42,12 @@ export class ConfigMaker {
   waitOf(machine: Machine): ClusterWait | undefined {
     const refusal = this.#refusals.get(machine.id);
     const current = refusal?.of === this.#inputsOf(machine) ? refusal : undefined;
-    return waitOfMachine(machine, this.#site.membership(machine), this.#site.known, current);
+    return this.#waitOf(machine, current);
+  }
+
+  #waitOf(machine: Machine, refusal?: Refusal): ClusterWait | undefined {
+    const { siteNetworks } = this.#deps;
+    return waitOfMachine(machine, this.#site.membership(machine), this.#site.known, siteNetworks(), refusal);
   }
 
   /** Names the machine when nobody has. */
@@ -60,7 +68,7 @@ export class ConfigMaker {
   /** As it would be given out now; writes nothing. */
   async preview(machine: Machine): Promise<Preview> {
     const found = this.#site.membership(machine);
-    const wait = waitOfMachine(machine, found, this.#site.known);
+    const wait = this.#waitOf(machine);
     if (found.kind === "none" || wait !== undefined)
       return { kind: "refused", reason: wait?.waits ?? "it is in no cluster", remedy: wait?.next ?? "" };
     try {

@@ -1,7 +1,9 @@
 // Why a machine cannot be given a config, in words, and the command that mends it; undefined when it can. The agent shows it
 // on the machine's screen, `slipway machines` beside the machine. Pure.
+import type { Cidr } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { ClusterWait } from "../grpc/cluster-port.ts";
+import { overlapReason } from "./endpoint.ts";
 import { BUILT_IN_ROLES, type Cluster, GRADES, type Membership, type Role } from "./topology.ts";
 
 /** What the last attempt to render this machine's config said. */
@@ -12,6 +14,7 @@ export function waitOfMachine(
   machine: Machine,
   membership: Membership,
   known: { clusters: readonly Cluster[]; roles: readonly Role[] },
+  siteNetworks: readonly Cidr[],
   refusal?: Refusal,
 ): ClusterWait | undefined {
   // The reason ends with a remedy in words; `next` is that as one command.
@@ -21,6 +24,13 @@ export function waitOfMachine(
     return {
       waits: `cluster ${cluster.name} has no endpoint yet`,
       next: `slipway cluster create ${cluster.name} --endpoint IP`,
+    };
+  // The cluster may be older than the network: an interface came, or its address changed.
+  const overlap = overlapReason(cluster, siteNetworks);
+  if (overlap !== undefined)
+    return {
+      waits: `cluster ${cluster.name}: ${overlap}`,
+      next: `give the Cluster document of ${cluster.name} other networks, then slipway apply -f FILE`,
     };
   // Nothing records a better proof than an enrolment yet: who asks for more must not be given less.
   if (GRADES.indexOf(role.leastGrade) > 0)

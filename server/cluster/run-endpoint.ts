@@ -1,5 +1,6 @@
 // The search for a cluster's endpoint: what endpoint.ts chooses or judges, asked for on the wire before it is taken. Called
 // by admin-service.ts for `cluster create` and `apply`. Edge: it waits for the wire.
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Cidr, type Ipv4, parseIpv4 } from "../../inventory/address.ts";
 import {
   checkEndpoint,
@@ -9,10 +10,13 @@ import {
   type UsedAddress,
 } from "./endpoint.ts";
 
+/** `isUndecided`: DHCP still looks whether another server is there, so whose the addresses are is not known yet. */
+export type WireNetwork = ServedNetwork & { isRelayed: boolean; isUndecided: boolean };
+
 /** The networks of the nodes as they are now. server/appliance knows them. */
 export type Wire = {
   /** Served networks, the appliance's own ones first; those behind a relay cannot be asked by ARP. */
-  networks(): readonly (ServedNetwork & { isRelayed: boolean })[];
+  networks(): readonly WireNetwork[];
   /** Addresses in use that no machine of the inventory has: the appliance's own, gateways. */
   used(): readonly UsedAddress[];
   /** All networks of the appliance's interfaces: pods must not live there. */
@@ -26,6 +30,9 @@ export type Wire = {
 
 /** A network so full that this many addresses in a row answer is not the appliance's to search on. */
 const MAX_PROBES = 32;
+/** DHCP looks for ten seconds. */
+const LOOK_EVERY_MS = 500;
+const MAX_LOOKS = 30;
 
 /** @param named an IPv4 address or a host name by a person; undefined: one is chosen. */
 export async function findEndpoint(
@@ -40,10 +47,9 @@ export async function findEndpoint(
       ip: named,
       reason: "a host name given by a person; DNS must lead it to the control planes",
     };
-  const networks = wire.networks();
   const taken = [...wire.used(), ...used];
   if (named !== undefined) return judgeNamed(wire, named, taken);
-  const own = networks.find((n) => !n.isRelayed);
+  const own = await decidedNetwork(wire);
   if (own === undefined)
     return {
       kind: "refused",
@@ -63,6 +69,15 @@ export async function findEndpoint(
     reason: `${MAX_PROBES} addresses beside the pool of ${own.subnet} all answer ARP`,
     remedy: "name one that nobody has: `slipway cluster create NAME --endpoint IP`",
   };
+}
+
+/** The first network on a wire of the appliance's own, waited for while DHCP makes up its mind. */
+async function decidedNetwork(wire: Wire): Promise<WireNetwork | undefined> {
+  for (let i = 0; ; i++) {
+    const own = wire.networks().find((n) => !n.isRelayed);
+    if (own?.isUndecided !== true || i >= MAX_LOOKS) return own;
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 async function judgeNamed(wire: Wire, ip: Ipv4, taken: readonly UsedAddress[]): Promise<EndpointChoice> {

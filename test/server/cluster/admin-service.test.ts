@@ -34,7 +34,9 @@ test.each([
 });
 
 test("in proxy mode a person names the endpoint, and pods may not live in the site's networks", async () => {
-  t.wire.networks = () => [{ subnet: "192.0.2.0/24", pool: undefined, isRelayed: false }];
+  // Asked while DHCP still looks, the answer waits until that has ended.
+  let looks = 0;
+  t.wire.networks = () => [{ subnet: "192.0.2.0/24", pool: undefined, isRelayed: false, isUndecided: looks++ === 0 }];
   await expect(create("rack1")).rejects.toMatchObject({
     message: expect.stringContaining("given out by another DHCP server"),
     remedy: expect.stringContaining("slipway cluster create NAME --endpoint IP"),

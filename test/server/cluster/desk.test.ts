@@ -31,6 +31,12 @@ test("a machine waits for role, cluster and the choice among several, in words w
     next: "slipway set a --cluster NAME",
   });
   expect(await waits({ role: "worker", cluster: "rack2" })).toBeUndefined();
+  // A network that came later.
+  t.wire.siteNetworks = () => ["192.0.2.0/24", "10.96.7.0/24"];
+  expect(await waits({ role: "worker", cluster: "rack2" })).toEqual({
+    waits: "cluster rack2: serviceSubnet 10.96.0.0/12 overlaps with the site's network 10.96.7.0/24; choose another",
+    next: "give the Cluster document of rack2 other networks, then slipway apply -f FILE",
+  });
 });
 
 test("a config is the decoder's, an unnamed machine gets its name in the inventory first, two at once get two", async () => {

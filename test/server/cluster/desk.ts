@@ -60,6 +60,7 @@ export async function testDesk(over: Partial<DeskDeps> = {}, answering: readonly
       openBundle: async () => BUNDLE,
       settingsFor: () => ({ kubernetesVersion: "1.37.2" }),
       ownAddresses: () => ["192.0.2.1"],
+      siteNetworks: () => wire.siteNetworks(),
       log: { info: (text) => void said.push(text), warn: (text) => void said.push(text) },
       record: (event) => void events.push(event),
       now: () => time.now,
