@@ -75,9 +75,20 @@ function removeNamespace(ns: Namespace): void {
     }
   }
   try {
+    pullCables(ns);
     ip("netns", "del", ns);
   } catch {
     // Another run of ours was faster at clearing a stale one.
+  }
+}
+
+/**
+ * A namespace lives on while a mount of it is somewhere: every container node that was started meanwhile has a copy of
+ * /run/netns. With its cable still on the bridge it would answer for its successor of the same MAC and address.
+ */
+function pullCables(ns: Namespace): void {
+  for (const [, name] of ip("-n", ns, "-o", "link", "show", "type", "veth").matchAll(/^\d+: ([^@:]+)/gm)) {
+    ip("-n", ns, "link", "del", name!);
   }
 }
 
