@@ -17,7 +17,13 @@ export function testWire(answering: readonly string[] = []): Wire & { probed: st
   const probed: string[] = [];
   return {
     probed,
-    networks: () => [{ subnet: "192.0.2.0/24", pool: { first: "192.0.2.128", last: "192.0.2.254" }, isRelayed: false }],
+    networks: () => [
+      {
+        subnet: "192.0.2.0/24",
+        pool: { first: "192.0.2.128", last: "192.0.2.254" },
+        ...{ isRelayed: false, isUndecided: false },
+      },
+    ],
     used: () => [{ ip: "192.0.2.1", by: "this appliance (eth0)" }],
     siteNetworks: () => ["192.0.2.0/24"],
     probe: async (ip) => {
