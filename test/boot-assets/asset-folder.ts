@@ -20,7 +20,18 @@ export type ImageOver = {
   variant?: "base" | "full";
   bytes?: number;
   seed?: number;
+  /** Row of the manifest → bytes: systemd-boot and GRUB's parts, beside the image. */
+  diskLoaders?: Partial<Record<"loader" | "grubCore" | "grubBoot", Buffer>>;
 };
+
+function writeDiskLoaders(folder: string, loaders: NonNullable<ImageOver["diskLoaders"]>) {
+  mkdirSync(folder, { recursive: true });
+  const rows = Object.entries(loaders).map(([row, contents]) => {
+    writeFileSync(join(folder, `${row}.bin`), contents);
+    return [row, { file: `${row}.bin`, bytes: contents.length, sha256: sha256(contents) }];
+  });
+  return Object.fromEntries(rows) as Record<string, { file: string; bytes: number; sha256: string }>;
+}
 
 /** Writes one image and returns what its manifest says. */
 export function writeImage(dir: string, over: ImageOver = {}) {
@@ -43,6 +54,7 @@ export function writeImage(dir: string, over: ImageOver = {}) {
     kernel: part(100, third),
     initrd: part(100 + third, third),
     cmdline: "panic=10 console=ttyS0",
+    ...writeDiskLoaders(join(dir, "images", `${arch}-${variant}`), over.diskLoaders ?? {}),
     packages: [{ name: "linux", version: "6.12" }],
   };
   const folder = join(dir, "images", `${arch}-${variant}`);

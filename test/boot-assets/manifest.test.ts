@@ -24,7 +24,23 @@ test("parseManifest reads schema 1 and leaves out what it does not know", () => 
   expect(parse(GOOD)).toEqual(known);
 });
 
+test("parseManifest reads the loaders for a disk, as far as there are some", () => {
+  const loader = { file: "loader.efi", bytes: 10, sha256 };
+  expect(parse({ ...GOOD, loader })).toMatchObject({ loader });
+  expect(parse({ ...GOOD, loader })).not.toHaveProperty("grubCore");
+});
+
 const WRONG = [
+  {
+    name: "a loader outside its directory",
+    value: { ...GOOD, loader: { file: "../loader.efi", bytes: 1, sha256 } },
+    says: "loader.file must be",
+  },
+  {
+    name: "GRUB without a digest",
+    value: { ...GOOD, grubCore: { file: "grub-core.img", bytes: 1 } },
+    says: "grubCore.sha256 must be",
+  },
   { name: "another schema", value: { ...GOOD, schema: 2 }, says: "m.json: schema must be one of 1, found 2" },
   { name: "an unknown arch", value: { ...GOOD, arch: "mips" }, says: 'arch must be one of amd64, arm64, found "mips"' },
   {

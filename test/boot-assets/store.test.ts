@@ -3,7 +3,7 @@ import { renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { AssetStore, ImagePart } from "../../boot-assets/store.ts";
+import type { AssetStore, ImagePart, SmallFile } from "../../boot-assets/store.ts";
 import { assetFolder, pattern, sha256, writeImage, writeLoaders } from "./asset-folder.ts";
 
 let folder: ReturnType<typeof assetFolder>;
@@ -16,7 +16,7 @@ afterEach(async () => {
   folder.remove();
 });
 
-async function bytesOf(id: string, part: ImagePart, start = 0, end?: number): Promise<Buffer> {
+async function bytesOf(id: string, part: ImagePart | SmallFile, start = 0, end?: number): Promise<Buffer> {
   const opened = await store!.openPart(id, part);
   return buffer(opened!.read(start, end ?? opened!.bytes));
 }
@@ -286,4 +286,58 @@ test("close waits for readers: their descriptor stays until they end", async () 
   await store.close();
   store = undefined;
   expect((await buffer(reading)).equals(uki)).toBe(true);
+});
+
+test("what lies beside an image is served whole, in ranges, and with its digest as ETag", async () => {
+  const [loader, grubCore] = [pattern(5000, 4), pattern(7000, 5)];
+  const { manifest, folder: image } = writeImage(folder.dir, { diskLoaders: { loader, grubCore } });
+  const signature = pattern(64, 9);
+  writeFileSync(join(image, "manifest.sig"), signature);
+  store = await folder.open();
+  const id = manifest.id;
+  expect(JSON.parse((await bytesOf(id, "manifest.json")).toString())).toEqual(manifest);
+  expect((await bytesOf(id, "manifest.sig")).equals(signature)).toBe(true);
+  expect((await bytesOf(id, "loader")).equals(loader)).toBe(true);
+  expect((await bytesOf(id, "grub-core", 10, 20)).equals(grubCore.subarray(10, 20))).toBe(true);
+  expect((await store.openPart(id, "grub-core"))!.sha256).toBe(sha256(grubCore));
+  // This image has none: a 404, not a fault.
+  expect(await store.openPart(id, "grub-boot")).toBeUndefined();
+});
+
+test("a loader that is not what the manifest says is told once and never served; the image is", async () => {
+  const { manifest, folder: image } = writeImage(folder.dir, {
+    diskLoaders: { loader: pattern(5000, 4), grubBoot: pattern(440, 6) },
+  });
+  writeFileSync(join(image, "loader.bin"), pattern(5000, 8));
+  rmSync(join(image, "grubBoot.bin"));
+  store = await folder.open();
+  await expect(store.openPart(manifest.id, "loader")).rejects.toMatchObject({ code: "ASSET_DAMAGED" });
+  await expect(store.openPart(manifest.id, "grub-boot")).rejects.toMatchObject({ code: "ASSET_MISSING" });
+  expect((await bytesOf(manifest.id, "kernel")).length).toBe(manifest.kernel.bytes);
+  await store.rescan();
+  expect(folder.events.map(({ kind, detail }) => `${kind} ${detail.file.split("/").at(-1)}`)).toEqual([
+    "asset-damaged loader.bin",
+    "asset-damaged grubBoot.bin",
+  ]);
+});
+
+test("an installer gets its image's loader also after a new build took its place", async () => {
+  const loader = pattern(5000, 4);
+  const { manifest } = writeImage(folder.dir, { diskLoaders: { loader } });
+  store = await folder.open();
+  writeImage(folder.dir, { seed: 1, version: "2.0.0", diskLoaders: { loader: pattern(6000, 5) } });
+  await store.rescan();
+  expect((await bytesOf(manifest.id, "loader")).equals(loader)).toBe(true);
+});
+
+test("the full image is what machines get as soon as it is there, and the log says so", async () => {
+  const base = writeImage(folder.dir, { variant: "base" });
+  store = await folder.open();
+  expect(store.find({ arch: "amd64" })?.id).toBe(base.manifest.id);
+  const full = writeImage(folder.dir, { variant: "full", seed: 1 });
+  await store.rescan();
+  expect(store.find({ arch: "amd64" })?.id).toBe(full.manifest.id);
+  expect(folder.lines).toContain(
+    "Slipway OS 1.0.0 (full) for amd64 is there; machines with amd64 boot and install 1.0.0 (full).",
+  );
 });

@@ -31,13 +31,16 @@ export const CHECKS: readonly Check[] = [
   ...check("CNI plugins", [], "bridge", "loopback", "host-local", "portmap"),
 ];
 
-/** All names that something may call a program by. */
+/** Of this repository: it has no release, and so no version to say. */
+const UNVERSIONED = "slipway-balancer";
+
+/** All names that something may call a program by, and that have a version. */
 export const calledNames = (): string[] =>
   PROGRAMS.flatMap(({ target, links }) => [
     // The Kubernetes program's own name is nobody's.
     ...(target === "kubernetes" ? POD_PROGRAMS : [target]),
     ...links.map((link) => link.slice(link.lastIndexOf("/") + 1)),
-  ]);
+  ]).filter((name) => name !== UNVERSIONED);
 
 function layOut(tree: Tree, dir: string): void {
   for (const [path, entry] of tree) {
