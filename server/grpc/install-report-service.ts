@@ -30,6 +30,7 @@ export class InstallReports {
   readonly #failures: TokenBucket;
   /** Steps whose end was told: an order that fails is tried again every minute, and its first steps are no news. */
   readonly #endsTold = new Set<string>();
+  #isResetDone = false;
   /** What was told last as the reason why an order cannot go on. */
   #failureTold = "";
 
@@ -54,6 +55,7 @@ export class InstallReports {
     if (machine.activity !== "failed" || isInstall) {
       await enterActivity(deps.inventory, machine, isInstall ? "installing" : "resetting", words, "soon");
     }
+    this.#isResetDone = !isInstall && report.done && step.number === step.of;
     const end = `${report.order} ${step.number} ${step.text}`;
     if (!report.done || this.#endsTold.has(end) || !this.#steps.take(deps.now())) return;
     if (this.#endsTold.size < MOST_STEPS) this.#endsTold.add(end);
@@ -133,6 +135,13 @@ export class InstallReports {
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     deps.record({ kind: "verb-taken", mac: caller.mac, detail: { verb: verb.verb } });
     deps.log.info(`${machine.name ?? caller.mac} does what was ordered: ${verb.verb}.`);
+  }
+
+  /** The stream ended. After a reset the machine is off, until something is heard of it again. */
+  async ended(): Promise<void> {
+    if (!this.#isResetDone) return;
+    const machine = await this.#machine();
+    if (machine?.activity === "resetting") await this.#stream.deps.inventory.moveActivity(machine.id, "off");
   }
 
   #machine(): Promise<Machine | undefined> {

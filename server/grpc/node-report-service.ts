@@ -74,9 +74,9 @@ export class NodeReports {
     // A container's kernel is its host's.
     const isMachine = live.bootSource !== "container";
     this.#startedAt = deps.now() - Number(agentMs) - (isMachine ? Number(kernelMs) : 0);
-    // From the network it enrolled a moment ago, and that was the contact.
-    if (live.bootSource !== "disk") return;
-    const detail = { kernelMs: Number(kernelMs), ms: Number(agentMs), from: "disk" };
+    // Without an installation it enrolled a moment ago, and that was the contact.
+    if (live.bootSource === "network" || live.installId === "") return;
+    const detail = { ms: Number(agentMs), ...(isMachine && { kernelMs: Number(kernelMs), from: "disk" }) };
     deps.record({ kind: "agent-contact", mac: caller.mac, detail });
   }
 

@@ -139,6 +139,7 @@ export class ReportWriter {
 
   close(): void {
     this.#isClosed = true;
+    this.#installs.ended().catch((error) => this.#deps.log.error(`The end of a reset was not written: ${error}`));
     this.#tellDropped();
   }
 

@@ -279,6 +279,10 @@ describe("a verb", () => {
       activity: "resetting",
       activityReason: "step 1 of 2: forgets the data",
     });
+    agent.say({ $case: "installStep", value: { ...step, number: 2, bytesDone: 0n, bytesTotal: 0n } });
+    await until("its end", async () => (await agent.record()).activityReason?.startsWith("step 2") === true);
+    agent.cut();
+    await until("off", async () => (await agent.record()).activity === "off");
     const next = (await boot()).hello();
     await until("the wait", () => next.state?.waits === "nobody approved it yet");
     expect(await next.record()).toMatchObject({ lifecycle: "discovered", activity: "waiting" });
