@@ -1,6 +1,7 @@
 // Two builds of Slipway OS that share nothing but the downloads: another path, umask, time zone, language and clock, empty
 // caches. Every file must come out with the same SHA-256.
-//   node test/long/reproducible-image.ts [--arch amd64] [--sabotage]
+//   node test/long/reproducible-image.ts [--arch amd64] [--variant base|full] [--sabotage]
+// `--variant full` compiles Kubernetes twice, from modules that are shared and compiled packages that are not: an hour or two.
 // `--sabotage` lets the path into the image: the comparison must then fail, or it would compare nothing.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -51,6 +52,10 @@ function copySources(to: string, cacheDir: string): void {
   mkdirSync(cacheDir, { recursive: true });
   const downloads = join(cacheDirOf(process.env), "downloads");
   if (existsSync(downloads)) execFileSync("cp", ["-a", downloads, join(cacheDir, "downloads")]);
+  const modules = join(cacheDirOf(process.env), "go/mod");
+  if (!existsSync(modules)) return;
+  mkdirSync(join(cacheDir, "go"));
+  execFileSync("cp", ["-a", modules, join(cacheDir, "go/mod")]);
 }
 
 /** Path → SHA-256 of every file below a directory. */
@@ -65,8 +70,7 @@ function digests(dir: string): Map<string, string> {
 async function buildIn(
   base: string,
   where: Surroundings,
-  arch: string,
-  isSabotaged: boolean,
+  { arch, variant, sabotage: isSabotaged }: { arch: string; variant: string; sabotage: boolean },
 ): Promise<Map<string, string>> {
   const dir = join(base, where.name);
   const [tree, cacheDir, out] = [join(dir, "slipway"), join(dir, "cache"), join(dir, "out")];
@@ -76,22 +80,26 @@ async function buildIn(
     NODE_OPTIONS: `--import=${shiftedClock(where.clockShiftDays)}`,
   };
   const startedMs = performance.now();
-  const command = `umask ${where.umask}; exec "$0" boot-assets/image/build.ts --arch "$1" --out "$2"`;
-  await run("sh", ["-c", command, process.execPath, arch, out], { cwd: tree, env });
+  const command = `umask ${where.umask}; exec "$0" boot-assets/image/build.ts --arch "$1" --variant "$2" --out "$3"`;
+  await run("sh", ["-c", command, process.execPath, arch, variant, out], { cwd: tree, env });
   console.log(`${where.name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   return digests(out);
 }
 
 const { values } = parseArgs({
-  options: { arch: { type: "string", default: "amd64" }, sabotage: { type: "boolean", default: false } },
+  options: {
+    arch: { type: "string", default: "amd64" },
+    variant: { type: "string", default: "base" },
+    sabotage: { type: "boolean", default: false },
+  },
 });
 const base = mkdtempSync(join(tmpdir(), "slipway-reproducible-"));
 try {
   // Both copies before the first build: the work tree may change meanwhile.
   for (const { name } of TWO) copySources(join(base, name, "slipway"), join(base, name, "cache"));
   const [first, second] = [
-    await buildIn(base, TWO[0]!, values.arch, values.sabotage),
-    await buildIn(base, TWO[1]!, values.arch, values.sabotage),
+    await buildIn(base, TWO[0]!, values),
+    await buildIn(base, TWO[1]!, values),
   ];
   const names = [...new Set([...first.keys(), ...second.keys()])].sort();
   const different = names.filter((name) => first.get(name) !== second.get(name));
