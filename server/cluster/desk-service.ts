@@ -24,6 +24,8 @@ export type DeskDeps = ConfigDeps & {
   now: () => number;
   /** How often silence is judged and leases are read again. */
   everyMs?: number;
+  /** Changes are gathered for so long. */
+  settleMs?: number;
 };
 
 /** What `cluster status` and the other routes ask beside the port. */
@@ -203,8 +205,9 @@ class DeskService implements Desk {
   }
 
   #changed(): void {
-    if (!this.#isClosed)
-      this.#settling ??= setTimeout(() => this.#settle(), Math.max(SETTLE_MS, REST_FACTOR * this.#settleCostMs));
+    if (this.#isClosed) return;
+    const { settleMs = SETTLE_MS } = this.#deps;
+    this.#settling ??= setTimeout(() => this.#settle(), Math.max(settleMs, REST_FACTOR * this.#settleCostMs));
   }
 
   #settle(): void {

@@ -70,7 +70,7 @@ export async function testDesk(over: Partial<DeskDeps> = {}, answering: readonly
       log: { info: (text) => void said.push(text), warn: (text) => void said.push(text) },
       record: (event) => void events.push(event),
       now: () => time.now,
-      everyMs: 20,
+      ...{ everyMs: 20, settleMs: 1 },
       ...over,
     });
   const desk = await open();
@@ -98,8 +98,8 @@ export async function testDesk(over: Partial<DeskDeps> = {}, answering: readonly
     installed: (machine, installId) =>
       change(machine.id, { lifecycle: "installed", installation: { installId, number: 1, disk: "/dev/vda", at: NOW } }),
     settle: async () => {
-      // Longer than the desk gathers changes for; then all turns that were taken.
-      await new Promise((resolve) => setTimeout(resolve, 160));
+      // Longer than the desk gathers changes for, and than its own rounds; then all turns that were taken.
+      await new Promise((resolve) => setTimeout(resolve, 60));
       await desk.turns.take(async () => {});
     },
     reopen: open,
