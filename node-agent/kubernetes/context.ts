@@ -30,6 +30,11 @@ export type NodeContext = {
   hasImages: boolean;
   /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;
+  /** What the last pass was made from, and when it went through; milliseconds of the process's own clock. */
+  inputs: string;
+  lookedAtMs: number | undefined;
+  /** Since when the API has said that it knows no such node, by the same clock. */
+  unknownSinceMs: number | undefined;
   /** Nothing was missing at the last look. */
   isReady: boolean;
   /** What the cluster said last of things that change rarely. */

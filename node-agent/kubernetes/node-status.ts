@@ -46,6 +46,8 @@ export type Observation = {
   node: NodeObject | undefined;
   /** Why it was not to be had. */
   nodeFault: string;
+  /** The API said that there is none of this name. */
+  isNodeUnknown: boolean;
   /** Pods of kube-system on this node. */
   pods: readonly PodObject[];
   nodes: readonly NodeObject[];

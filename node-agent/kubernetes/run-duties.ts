@@ -2,7 +2,7 @@
 // and taints of all nodes. What any node does: learn where API servers are. Edge: the network and one file. Called by
 // run-node.ts while the own API server is ready.
 import { clusterObjects, FIELD_MANAGER } from "../../server/contract/kubernetes/manifests.ts";
-import { ownAddresses } from "../../server/contract/kubernetes/node-facts.ts";
+import { type NodeFacts, ownAddresses } from "../../server/contract/kubernetes/node-facts.ts";
 import { decideServingRequest } from "../../server/contract/kubernetes/serving-request.ts";
 import type { KubernetesObject } from "../../server/contract/kubernetes/static-pod.ts";
 import { objectPath } from "./api-path.ts";
@@ -19,22 +19,27 @@ const REAPPLY_MS = 600_000;
 const SLICES_MS = 30_000;
 
 /** What was done last, so that it is not done again at each look. */
-export type DutyState = { applied: string; appliedAtMs: number; slicesAtMs: number };
-export const newDutyState = (): DutyState => ({ applied: "", appliedAtMs: 0, slicesAtMs: 0 });
+export type DutyState = { applied: string; appliedFor: NodeFacts | undefined; appliedAtMs: number; slicesAtMs: number };
+export const newDutyState = (): DutyState => ({ applied: "", appliedFor: undefined, appliedAtMs: 0, slicesAtMs: 0 });
 
 /** Server-side apply of all objects of the cluster, when they changed or ten minutes passed. One that fails is tried again. */
 export async function applyObjects(context: NodeContext, settled: Settled, api: Api, state: DutyState): Promise<void> {
+  // The uptime of the process: a clock that is set must not make it skip or hurry.
+  const isDue = performance.now() - state.appliedAtMs >= REAPPLY_MS;
+  if (state.appliedFor === settled.facts && !isDue) return;
   const objects = clusterObjects(context.deps.config, settled.facts);
   const wanted = JSON.stringify(objects);
-  // The uptime of the process: a clock that is set must not make it skip or hurry.
-  if (state.applied === wanted && performance.now() - state.appliedAtMs < REAPPLY_MS) return;
+  if (state.applied === wanted && !isDue) {
+    state.appliedFor = settled.facts;
+    return;
+  }
   const faults: string[] = [];
   for (const object of objects) {
     const fault = await applyObject(api, object);
     if (fault !== undefined) faults.push(fault);
   }
   if (faults.length === 0) {
-    Object.assign(state, { applied: wanted, appliedAtMs: performance.now() });
+    Object.assign(state, { applied: wanted, appliedFor: settled.facts, appliedAtMs: performance.now() });
     context.tell.once("apply", `The cluster's ${objects.length} own objects are as they should be.`);
   } else context.tell.once("apply", `Not all of the cluster's own objects were applied: ${faults.join("; ")}.`);
 }

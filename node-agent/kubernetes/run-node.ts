@@ -37,6 +37,9 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     bootstrapObstacle: undefined,
     hasImages: false,
     hasApiAnswered: false,
+    inputs: "",
+    lookedAtMs: undefined,
+    unknownSinceMs: undefined,
     isReady: false,
     kept: parseKept(readText(`${deps.stateDir}/${KEPT_FILE}`)),
     tell: makeTell((text) => deps.log.info(text)),
@@ -112,6 +115,7 @@ class RunningNode implements KubernetesNode {
     const seen = await observe(context, this.#clients);
     const status = nodeStatus(seen);
     context.isReady = status.ready;
+    context.unknownSinceMs = seen.isNodeUnknown ? (context.unknownSinceMs ?? performance.now()) : undefined;
     const podCidr = seen.node?.spec?.podCIDR;
     if (podCidr !== undefined) keep(context, { ...context.kept, podCidr });
     this.#publish(status);
@@ -164,6 +168,7 @@ const nothingSeen = ({ deps, setup }: NodeContext): Observation => ({
   isApiServerReady: false,
   node: undefined,
   nodeFault: "",
+  isNodeUnknown: false,
   pods: [],
   nodes: [],
   pending: [],

@@ -128,7 +128,8 @@ const itemsOf = <T>(answer: ApiAnswer<List<T>>): T[] => (answer.kind === "ok" ? 
 
 async function observeSelf(clients: Clients, name: string) {
   const api = clients.kubelet();
-  if (api === undefined) return { node: undefined, nodeFault: "its kubelet has no certificate yet", pods: [] };
+  const none = { node: undefined, nodeFault: "its kubelet has no certificate yet", isNodeUnknown: false, pods: [] };
+  if (api === undefined) return none;
   const selector = `fieldSelector=spec.nodeName%3D${encodeURIComponent(name)}`;
   const [node, pods] = await Promise.all([
     api.get<NodeObject>(`/api/v1/nodes/${encodeURIComponent(name)}`, LOOK_TIMEOUT_MS),
@@ -137,6 +138,7 @@ async function observeSelf(clients: Clients, name: string) {
   return {
     node: node.kind === "ok" ? node.value : undefined,
     nodeFault: node.kind === "ok" ? "" : node.reason,
+    isNodeUnknown: node.kind === "refused" && node.status === 404,
     pods: itemsOf(pods),
   };
 }

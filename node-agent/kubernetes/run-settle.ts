@@ -16,10 +16,8 @@ import { type Issued, issueCertificates, secretsVersion } from "./issue-certific
 import { nodeDirectories, nodeFiles } from "./node-files.ts";
 import type { Surroundings } from "./port.ts";
 import { makeDirectories, readEtcdData, readText, writeFiles } from "./run-files.ts";
-import { importImages } from "./run-images.ts";
-import { KUBELET_CERTIFICATE } from "./run-observe.ts";
-import { readUnits, systemctl } from "./run-systemd.ts";
-import { ephemeralService, planServices, restartKeyOf, type ServiceName, type ServicePlan } from "./services.ts";
+import { servicesToRun, startAll, startServices } from "./run-services.ts";
+import { ephemeralService, planServices } from "./services.ts";
 import type { StaticPodService } from "./static-pod-service.ts";
 
 /** One pass. What keeps it from going on is left in `context.setup`, in words. */
@@ -52,35 +50,50 @@ async function carryOut(
   pods: StaticPodService | undefined,
 ): Promise<string | undefined> {
   const { deps } = context;
-  const { config, run } = deps;
   context.kubernetesVersion ??= await askVersion(context);
   if (context.kubernetesVersion === undefined) return "the kubelet does not say its version: the OS image is damaged";
   const mounted = await mountEphemeral(context);
   if (mounted !== undefined) return mounted;
-  makeDirectories(nodeDirectories(config));
-  const settled = decide(context, around, nodeIp);
-  const { facts } = settled;
-  const { ephemeralDevice } = deps;
   noteAnswer(context);
-  const all = planServices({ config, facts, nodeIp, ephemeralDevice, etcdStart: etcdStart(context) });
-  const services = servicesToRun(context, all);
-  const cni =
-    config.cluster.cni === "flannel" && context.kept.podCidr !== undefined
-      ? renderCniConfig(context.kept.podCidr, around.mtuBytes)
-      : undefined;
-  const { plans, issued } = settled;
-  const files = nodeFiles({ config, facts, plans, issued, servers: apiServers(config, context.kept.servers), cni });
-  writeFiles(files);
+  const start = etcdStart(context);
+  if (!isDue(context, { around, start })) return undefined;
+  makeDirectories(nodeDirectories(deps.config));
+  const settled = decide(context, around, nodeIp);
+  const { facts, plans, issued } = settled;
+  const files = writeNode(context, around, settled);
   const versions = { config: versionOf(files), secrets: secretsVersion(plans, issued) };
-  pods?.setPods(renderPodList(podsToRun(context, staticPods(config, { ...facts, versions }, nodeIp))));
-  const fault = await startServices(context, services);
-  if (services.some(({ name }) => name === "kubelet")) await renewKubelet(context);
+  pods?.setPods(renderPodList(podsToRun(context, staticPods(deps.config, { ...facts, versions }, nodeIp))));
+  const { config, ephemeralDevice } = deps;
+  const all = planServices({ config, facts, nodeIp, ephemeralDevice, etcdStart: start });
+  const services = servicesToRun(context, all);
   context.settled = { ...settled, services: services.map(({ name }) => name) };
-  if (fault !== undefined) return fault;
-  if (context.hasImages) return undefined;
-  const missing = await importImages(run, context.kubernetesVersion);
-  context.hasImages = missing === undefined;
-  return missing;
+  const fault = await startAll(context, services);
+  if (fault === undefined) context.lookedAtMs = performance.now();
+  return fault;
+}
+
+/** Rendering all costs a tenth of a second of a slow processor: it is done when something changed, or is down, or rarely. */
+const REPEAT_MS = 30_000;
+function isDue(
+  context: NodeContext,
+  { around, start }: { around: Surroundings; start: EtcdStart | undefined },
+): boolean {
+  const { addresses, resolvers, mtuBytes } = around;
+  const inputs = JSON.stringify([addresses, resolvers, mtuBytes, start, context.hasApiAnswered, context.kept]);
+  const isSame = inputs === context.inputs;
+  context.inputs = inputs;
+  const { lookedAtMs } = context;
+  return !isSame || !context.isReady || lookedAtMs === undefined || performance.now() - lookedAtMs > REPEAT_MS;
+}
+
+function writeNode(context: NodeContext, { mtuBytes }: Surroundings, { facts, plans, issued }: Settled): NodeFile[] {
+  const { config } = context.deps;
+  const { podCidr, servers } = context.kept;
+  const hasNetwork = config.cluster.cni === "flannel" && podCidr !== undefined;
+  const cni = hasNetwork ? renderCniConfig(podCidr, mtuBytes) : undefined;
+  const files = nodeFiles({ config, facts, plans, issued, servers: apiServers(config, servers), cni });
+  writeFiles(files);
+  return files;
 }
 
 /** Remembers in /run that the API has answered since the machine started: a restarted agent takes nothing back. */
@@ -91,36 +104,9 @@ function noteAnswer(context: NodeContext): void {
   else if (context.hasApiAnswered) writeFiles([configFile(ANSWERED, "")]);
 }
 
-/** How much was there when the kubelet last began: nothing, the API, the API and its own certificate. Kept in /run. */
-const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
-
-/**
- * A kubelet that begins without an API or a certificate fails in many places (its node's registration, CSINode), each with
- * waits that grow to 7 and 20 s, and it ends itself after two minutes. Begun again when it has both it is Ready in seconds.
- * Pods are not touched by that.
- */
-async function renewKubelet(context: NodeContext): Promise<void> {
-  const hasCertificate = readText(KUBELET_CERTIFICATE) !== undefined;
-  const stage = context.hasApiAnswered ? (hasCertificate ? 2 : 1) : 0;
-  const text = readText(STAGE);
-  if (text !== undefined && Number(text) >= stage) return;
-  writeFiles([configFile(STAGE, String(stage))]);
-  if (text !== undefined && !context.isReady) await systemctl(context.deps.run, "restart", ["kubelet"], false);
-}
-
 /** The others end at once without an API server, and each end doubles the kubelet's wait: they come when it answers. */
 const podsToRun = ({ hasApiAnswered }: NodeContext, pods: readonly KubernetesObject[]) =>
   hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
-
-/**
- * What waits for the API. A worker's kubelet has nothing to do before. A control plane's must run the API server first, and
- * is better off without the balancer until then: a connection that is refused fails at once, but one that is taken and closed
- * is tried ten times, a second apart, by every request (client-go), and the API server's own pod waits behind two of these.
- */
-function servicesToRun({ deps, hasApiAnswered }: NodeContext, services: readonly ServicePlan[]) {
-  const waiting: ServiceName = deps.config.controlPlane === undefined ? "kubelet" : "slipway-balancer";
-  return hasApiAnswered ? services : services.filter(({ name }) => name !== waiting);
-}
 
 async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
   const { stdout } = await deps.run("kubelet", ["--version"], 20_000);
@@ -189,30 +175,4 @@ function versionOf(files: readonly NodeFile[]): string {
   for (const { path, text } of files)
     if (STATIC_POD_FILES.some((p) => path.startsWith(p))) hash.update(`${path}\0${text}\0`);
   return hash.digest("hex").slice(0, 16);
-}
-
-/** The image import and all pods need containerd, everything needs the disk; the others come up side by side. */
-const AWAITED: readonly ServiceName[] = ["slipway-ephemeral", "containerd"];
-
-/** Writes drop-ins, restarts what reads something new at its start, starts what does not run. @returns a fault, in words. */
-async function startServices({ deps }: NodeContext, services: readonly ServicePlan[]): Promise<string | undefined> {
-  const { run, log } = deps;
-  const before = new Map(services.map(({ name, dropIn }) => [name, restartKeyOf(readText(dropIn.path))]));
-  const written = writeFiles(services.map(({ dropIn }) => dropIn));
-  if (written.length > 0) await run("systemctl", ["daemon-reload"], 30_000);
-  const units = await readUnits(
-    run,
-    services.map(({ name }) => name),
-  );
-  for (const { name, restartKey } of services) {
-    const old = before.get(name);
-    const state = units[name]?.activeState ?? "inactive";
-    const isUp = state === "active" || state === "activating" || state === "reloading";
-    const verb = !isUp ? "start" : old !== undefined && old !== restartKey ? "restart" : undefined;
-    if (verb === undefined || (verb === "restart" && name === "slipway-ephemeral")) continue;
-    log.info(verb === "start" ? `Starts ${name}.` : `Restarts ${name}: what it reads at its start has changed.`);
-    const fault = await systemctl(run, verb, [name], AWAITED.includes(name));
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
 }

@@ -1,6 +1,6 @@
 // The systemd services of a node: which there are, in which order they start, and what of them depends on the config, as
 // drop-ins. Static units lie in systemd/image/. A service is restarted only when something changed that it reads at its
-// start; the drop-in remembers that as a key, so that a restarted agent cuts nothing. Called by run-settle.ts. Pure.
+// start; a key stands for that, so that a restarted agent cuts nothing. Called by run-settle.ts. Pure.
 import { createHash } from "node:crypto";
 import { renderContainerdConfig } from "../../server/contract/kubernetes/containerd.ts";
 import { type EtcdStart, etcdArguments } from "../../server/contract/kubernetes/etcd.ts";
@@ -15,7 +15,14 @@ export const SERVICE_ORDER: readonly ServiceName[] = [
   ...(["slipway-ephemeral", "containerd", "slipway-balancer", "etcd", "kubelet"] as const),
 ];
 
-export type ServicePlan = { name: ServiceName; dropIn: NodeFile; restartKey: string };
+export type ServicePlan = {
+  name: ServiceName;
+  /** Undefined where the static unit says all. */
+  dropIn: NodeFile | undefined;
+  restartKey: string;
+};
+
+const STARTED = "/run/slipway/config/started";
 
 /** Where the kubelet of a control plane node reads its static pods; workers have none. */
 export const staticPodUrl = ({ controlPlane }: NodeConfig): string | undefined =>
@@ -57,18 +64,17 @@ function etcdService(args: readonly string[]): ServicePlan {
 export const ephemeralService = (device: string): ServicePlan =>
   service("slipway-ephemeral", [device], ["/usr/bin/mount", "-o", "nosuid,nodev", device, "/var"]);
 
-export const dropInPath = (name: ServiceName): string => `/run/systemd/system/${name}.service.d/10-slipway.conf`;
+const dropInPath = (name: ServiceName): string => `/run/systemd/system/${name}.service.d/10-slipway.conf`;
+/** Holds the key that a service was last started with. */
+export const startedWith = (name: ServiceName): string => `${STARTED}/${name}`;
 
 /** @param reads what it reads at its start. @param command its ExecStart; undefined where the static unit has it. */
 function service(name: ServiceName, reads: readonly unknown[], command: readonly string[] | undefined): ServicePlan {
   const restartKey = createHash("sha256").update(JSON.stringify(reads)).digest("hex").slice(0, 16);
-  const start = command === undefined ? "" : `ExecStart=${command.map(quoteArgument).join(" \\\n  ")}\n`;
-  return { name, restartKey, dropIn: configFile(dropInPath(name), `# key ${restartKey}\n[Service]\n${start}`) };
+  if (command === undefined) return { name, restartKey, dropIn: undefined };
+  const text = `# Written by the agent.\n[Service]\nExecStart=${command.map(quoteArgument).join(" \\\n  ")}\n`;
+  return { name, restartKey, dropIn: configFile(dropInPath(name), text) };
 }
-
-/** The key of a drop-in that the agent wrote earlier; undefined where there is none. */
-export const restartKeyOf = (dropIn: string | undefined): string | undefined =>
-  /^# key ([0-9a-f]+)$/m.exec(dropIn ?? "")?.[1];
 
 /** One word of a command line in a unit (systemd.service(5), "COMMAND LINES"; systemd.unit(5), specifiers). */
 export function quoteArgument(argument: string): string {

@@ -33,7 +33,7 @@ type Peer = ClusterOrders["peers"][number];
 const agentUnit = `[Unit]
 Description=Kubernetes of the agent, alone
 [Service]
-ExecStart=/usr/bin/node /run/rig/program.mjs
+ExecStart=/usr/bin/node --lite-mode --max-semi-space-size=1 --v8-pool-size=1 /run/rig/program.mjs
 Restart=always
 RestartSec=1
 RuntimeDirectory=slipway

@@ -45,6 +45,7 @@ const seen = (over: Partial<Observation> = {}): Observation => ({
   isApiServerReady: true,
   node: node(),
   nodeFault: "",
+  isNodeUnknown: false,
   pods: [],
   nodes: [node()],
   pending: [],

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import {
   planServices,
   quoteArgument,
-  restartKeyOf,
   SERVICE_ORDER,
   type ServiceInput,
   type ServiceName,
@@ -35,10 +34,10 @@ test("how etcd was begun is no reason to restart it, but its next start goes on 
   const begun = planServices({ ...base, etcdStart: { kind: "bootstrap", token: "t" } }).find((s) => s.name === "etcd")!;
   const later = planServices(base).find((s) => s.name === "etcd")!;
   expect(begun.restartKey).toBe(later.restartKey);
-  expect(begun.dropIn.text).toContain("--initial-cluster-state=new");
-  expect(begun.dropIn.text).toContain("--initial-cluster-token=t");
-  expect(later.dropIn.text).toContain("--initial-cluster-state=existing");
-  expect(later.dropIn.text).not.toContain("--initial-cluster=");
+  expect(begun.dropIn!.text).toContain("--initial-cluster-state=new");
+  expect(begun.dropIn!.text).toContain("--initial-cluster-token=t");
+  expect(later.dropIn!.text).toContain("--initial-cluster-state=existing");
+  expect(later.dropIn!.text).not.toContain("--initial-cluster=");
 });
 
 test.each<[string, Partial<ServiceInput>, ServiceName[]]>([
@@ -51,10 +50,13 @@ test.each<[string, Partial<ServiceInput>, ServiceName[]]>([
   expect(changed).toEqual(restarted);
 });
 
-test("restartKeyOf reads what a drop-in remembers", () => {
-  const [first] = planServices(base);
-  expect(restartKeyOf(first!.dropIn.text)).toBe(first!.restartKey);
-  expect([restartKeyOf(undefined), restartKeyOf("[Service]\n")]).toEqual([undefined, undefined]);
+test("only what the config decides is a drop-in", () => {
+  const dropIns = planServices(base).filter((s) => s.dropIn !== undefined);
+  expect(dropIns.map((s) => s.name)).toEqual(["slipway-ephemeral", "etcd", "kubelet"]);
+  expect(dropIns[0]!.dropIn).toMatchObject({
+    path: "/run/systemd/system/slipway-ephemeral.service.d/10-slipway.conf",
+    text: expect.stringContaining("ExecStart=/usr/bin/mount"),
+  });
 });
 
 test.each([

@@ -1,0 +1,104 @@
+// Starts a node's services: in their order, again where something changed that they read at their start, and the kubelet once
+// more when it has what it lacked. Edge: systemd. Called by run-settle.ts.
+import { dirname } from "node:path";
+import { configFile, NODE_PATHS } from "../../server/contract/kubernetes/node-paths.ts";
+import type { NodeContext } from "./context.ts";
+import { readText, writeFiles } from "./run-files.ts";
+import { importImages } from "./run-images.ts";
+import { KUBELET_CERTIFICATE } from "./run-observe.ts";
+import { readUnits, systemctl } from "./run-systemd.ts";
+import { type ServiceName, type ServicePlan, startedWith } from "./services.ts";
+
+/**
+ * What waits for the API. A worker's kubelet has nothing to do before. A control plane's must run the API server first, and
+ * is better off without the balancer until then: a connection that is refused fails at once, but one that is taken and closed
+ * is tried ten times, a second apart, by every request (client-go), and the API server's own pod waits behind two of these.
+ */
+export function servicesToRun({ deps, hasApiAnswered }: NodeContext, services: readonly ServicePlan[]) {
+  const waiting: ServiceName = deps.config.controlPlane === undefined ? "kubelet" : "slipway-balancer";
+  return hasApiAnswered ? services : services.filter(({ name }) => name !== waiting);
+}
+
+/** The kubelet last: what it starts needs the images of the OS. */
+export async function startAll(context: NodeContext, services: readonly ServicePlan[]): Promise<string | undefined> {
+  const isKubelet = ({ name }: ServicePlan) => name === "kubelet";
+  const fault = await startServices(
+    context,
+    services.filter((s) => !isKubelet(s)),
+  );
+  if (fault !== undefined) return fault;
+  if (!context.hasImages) {
+    const missing = await importImages(context.deps.run, context.kubernetesVersion!);
+    if (missing !== undefined) return missing;
+    context.hasImages = true;
+  }
+  const kubelet = services.filter(isKubelet);
+  const unstarted = await startServices(context, kubelet);
+  if (unstarted === undefined && kubelet.length > 0) await renewKubelet(context);
+  return unstarted;
+}
+
+/** How much was there when the kubelet last began: nothing, the API, the API and its own certificate. Kept in /run. */
+const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
+
+/**
+ * A kubelet that begins without an API or a certificate fails in many places (its node's registration, CSINode), each with
+ * waits that grow to 7 and 20 s, and it ends itself after two minutes. Begun again when it has both it is Ready in seconds.
+ * Pods are not touched by that.
+ */
+async function renewKubelet(context: NodeContext): Promise<void> {
+  const hasCertificate = readText(KUBELET_CERTIFICATE) !== undefined;
+  const stage = context.hasApiAnswered ? (hasCertificate ? 2 : 1) : 0;
+  const text = readText(STAGE);
+  if (text === undefined || Number(text) < stage) {
+    writeFiles([configFile(STAGE, String(stage))]);
+    if (text !== undefined && !context.isReady) await systemctl(context.deps.run, "restart", ["kubelet"], false);
+  } else if (isForgotten(context)) {
+    context.deps.log.info("Restarts kubelet: the cluster's API knows no such node, and only a start registers it.");
+    await systemctl(context.deps.run, "restart", ["kubelet"], false);
+  }
+}
+
+/** A cluster that was begun anew, or somebody who deleted the Node of a machine that still is a member. */
+const FORGOTTEN_MS = 60_000;
+function isForgotten(context: NodeContext): boolean {
+  if (context.unknownSinceMs === undefined || performance.now() - context.unknownSinceMs < FORGOTTEN_MS) return false;
+  context.unknownSinceMs = undefined;
+  return true;
+}
+
+/** The image import and all pods need containerd, everything needs the disk; the others come up side by side. */
+const AWAITED: readonly ServiceName[] = ["slipway-ephemeral", "containerd"];
+
+/**
+ * Writes drop-ins, restarts what reads something new at its start, starts what does not run. The key of a start is noted after
+ * it: cut in between, the next look does it once more.
+ * @returns a fault, in words.
+ */
+export async function startServices(
+  { deps, tell }: NodeContext,
+  services: readonly ServicePlan[],
+): Promise<string | undefined> {
+  const { run } = deps;
+  const written = writeFiles(services.flatMap(({ dropIn }) => dropIn ?? []));
+  if (written.length > 0) await run("systemctl", ["daemon-reload"], 30_000);
+  const names = services.map(({ name }) => name);
+  const units = await readUnits(run, names);
+  for (const { name, restartKey } of services) {
+    const isUp = UP.has(units[name]?.activeState ?? "inactive");
+    const isSame = readText(startedWith(name)) === restartKey;
+    // Pods live on what is mounted there: another disk takes a restart of the machine.
+    if (isUp && (isSame || name === "slipway-ephemeral")) {
+      tell.over(`start ${name}`);
+      continue;
+    }
+    // A service that cannot be started is tried at each look, and told once.
+    tell.once(`start ${name}`, isUp ? `Restarts ${name}: what it reads at its start has changed.` : `Starts ${name}.`);
+    const fault = await systemctl(run, isUp ? "restart" : "start", [name], AWAITED.includes(name));
+    if (fault !== undefined) return fault;
+    writeFiles([configFile(startedWith(name), restartKey)]);
+  }
+  return undefined;
+}
+
+const UP: ReadonlySet<string> = new Set(["active", "activating", "reloading"]);
