@@ -80,12 +80,13 @@ export class NodeReports {
     deps.record({ kind: "agent-contact", mac: caller.mac, detail });
   }
 
-  /** It is heard, so its disk boots. */
+  /** It is heard with the installation that is known: so its disk boots, and what had failed before is over. */
   async #hear(machine: Machine): Promise<void> {
     const { inventory } = this.#stream.deps;
-    if (machine.diskBoots === undefined) return;
-    await inventory.changeMachines([], [{ id: machine.id, diskBoots: 0 }], "slipway");
-    if (machine.activity === "failed") await enterActivity(inventory, machine, "running");
+    if (machine.diskBoots !== undefined) {
+      await inventory.changeMachines([], [{ id: machine.id, diskBoots: 0 }], "slipway");
+    }
+    if (isInstalled(machine) && machine.activity === "failed") await enterActivity(inventory, machine, "running");
   }
 
   async #moveLifecycle(machine: Machine, isReady: boolean, reason: string): Promise<void> {
@@ -93,7 +94,6 @@ export class NodeReports {
     const to = isReady ? "ready" : "installed";
     if (!isInstalled(machine) || machine.lifecycle === to || !this.#flips.take(deps.now())) return;
     await deps.inventory.changeMachines([], [{ id: machine.id, lifecycle: to }], `machine ${caller.mac}`);
-    if (isReady && machine.activity === "failed") await enterActivity(deps.inventory, machine, "running");
     if (!isReady) return deps.record({ kind: "not-ready", mac: caller.mac, detail: { reason } });
     const seconds = await this.#secondsSincePowerOn(machine);
     deps.record({ kind: "ready", mac: caller.mac, detail: { ...(seconds !== undefined && { seconds }) } });

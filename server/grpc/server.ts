@@ -40,6 +40,8 @@ export type GrpcOptions = {
   record: RecordEvent;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** How often each machine's state is looked at without a reason; tests take less. */
+  refreshMs?: number;
 } & Pick<NodeDeps, "desk" | "imageUrlFor" | "armedMs">;
 
 export type GrpcServer = {
@@ -66,6 +68,8 @@ const CHANNEL_OPTIONS = {
   "grpc.max_connection_idle_ms": 60_000,
 };
 const CLOSE_MS = 1000;
+/** An image that was built meanwhile, a window that ended: neither is told by a change of the inventory. */
+const REFRESH_MS = 10_000;
 const CERTIFICATE_CHECK_MS = 60 * 60_000;
 
 /** @throws PORT_IN_USE, NO_PERMISSION or NO_INTERFACE when an address cannot be listened on. */
@@ -80,6 +84,7 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const unwatchOrders = options.desk?.watchOrders((machineIds) => {
     for (const id of machineIds) sessions.refresh(id);
   });
+  const refresh = setInterval(() => sessions.refreshAll(), options.refreshMs ?? REFRESH_MS).unref();
   const unwatch = options.inventory.watchMachines((machines, deletedIds) => {
     for (const { id, lifecycle } of machines) {
       if (lifecycle === "retired") sessions.endMachine(id, "the machine is retired");
@@ -95,6 +100,7 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
     sessionCount: () => sessions.size,
     liveOf: (machineId) => sessions.find(machineId)?.live,
     close: async () => {
+      clearInterval(refresh);
       unwatch();
       unwatchOrders?.();
       listener.close();

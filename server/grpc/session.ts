@@ -41,6 +41,10 @@ export class Sessions {
     this.#byMachine.get(machineId)?.refresh();
   }
 
+  refreshAll(): void {
+    for (const session of this.#byMachine.values()) session.refresh();
+  }
+
   endMachine(machineId: string, reason: string): void {
     this.#byMachine.get(machineId)?.end(reason);
   }

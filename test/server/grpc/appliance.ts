@@ -37,6 +37,8 @@ export type Appliance = {
   address: string;
   /** What the appliance told its log, warnings and errors. */
   said: string[];
+  /** Architectures that there is an image for. */
+  images: Set<string>;
   /** Time as the appliance sees it; a test may move it. */
   time: { now(): number };
   /** A machine that has just booted and fetched this token. */
@@ -79,10 +81,12 @@ export async function startAppliance(
       log,
       record,
       now: () => time.now(),
-      imageUrlFor: (arch, localIp) => (arch === "amd64" ? `http://${localIp}:8080/image/0123456789abcdef/` : undefined),
+      imageUrlFor: (arch, localIp) => (images.has(arch) ? `http://${localIp}:8080/image/0123456789abcdef/` : undefined),
+      refreshMs: 50,
       armedMs: DAY_MS,
       desk: options.desk,
     });
+  const images = new Set(["amd64"]);
   let server = await serve(0);
   const address = `127.0.0.1:${server.port}`;
   return {
@@ -93,6 +97,7 @@ export async function startAppliance(
     },
     address,
     said,
+    images,
     time,
     boot: (options = {}) => bootMachine(inventory, time.now(), options),
     events: async (mac = MAC) => {

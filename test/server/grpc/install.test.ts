@@ -87,6 +87,13 @@ describe("an install", () => {
     expect(agent.states[0]?.install).toBeUndefined();
     expect(agent.state?.install?.imageUrl).toBe("");
   });
+  test("waits for an image, and is ordered as soon as one is there", async () => {
+    appliance.images.clear();
+    const agent = await approved();
+    await until("the wait", () => agent.state?.next === "npm run assets");
+    appliance.images.add("amd64");
+    await agent.order();
+  });
   test("ends with what stands on the disk; a repeated word changes nothing", async () => {
     const agent = await approved();
     const order = await agent.install();
@@ -324,6 +331,9 @@ describe("a node", () => {
     expect(await agent.record()).toMatchObject({ lifecycle: "installed" });
     expect(desk.heard.filter((one) => !one.endsWith("gone"))).toEqual([]);
     expect(await wordsOnce("installation-unknown")).toHaveLength(1);
+    // Its own disk is back.
+    agent.hello("disk", "install-1");
+    await until("running", async () => (await agent.record()).activity === "running");
   });
   test("that is heard from its disk begins its count anew, and is no longer failed", async () => {
     const agent = await approved();
