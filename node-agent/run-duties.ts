@@ -92,6 +92,11 @@ export class Duties {
     return this.#verb.work() ?? this.#install.work() ?? this.#node.fault() ?? { kind: "none" };
   }
 
+  /** An install or reset has the disk: what stands on it now means nothing. */
+  isAtDisk(): boolean {
+    return this.work().kind === "step" || this.work().kind === "installed";
+  }
+
   running(): Running | undefined {
     const life = this.#node.life();
     return life === undefined ? undefined : { role: life.role, endpoint: life.endpoint, status: life.status() };

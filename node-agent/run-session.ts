@@ -144,14 +144,17 @@ class Session {
     this.#progressed.wasInTouch = true;
     this.#state = state;
     // A container has no disk to install to, and a node that runs from its own is not asked.
-    const isAsked = state.reportInstallDisk && this.#world.bootSource === "network";
+    const isFree = this.#world.bootSource === "network" && !this.#events.duties.isAtDisk();
+    const isAsked = state.reportInstallDisk && isFree;
     this.#disk = isAsked ? chooseInstallDisk(this.#facts, firmwareOf(this.#facts)) : undefined;
     if (this.#disk !== undefined) this.#send({ $case: "installChoice", value: { choice: choiceOf(this.#disk) } });
     this.#events.onState(state, this.#disk, this.#facts);
     this.#events.duties.take(state, this.#outlet);
   }
 
+  /** Not while the disk is written: half an install, mounted, looks like a system of its own. */
   #sendFacts(): void {
+    if (this.#events.duties.isAtDisk()) return;
     const facts = this.#world.observe();
     if (stableText(facts) === stableText(this.#facts) || !this.#canWrite) return;
     this.#facts = facts;

@@ -2,6 +2,7 @@
 // the agent or a broken line leaves of it. Disk and Kubernetes are ports here; their own rooms have their own tests.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NodeStore, openNodeStore } from "../../node-agent/node/open-state.ts";
 import { containerInstaller } from "../../node-agent/run-container-install.ts";
@@ -10,7 +11,7 @@ import type { ClusterOrders, InstallStep, NodeStatus } from "../../server/contra
 import { workerText } from "../server/contract/machine-config/sample.ts";
 import { type Appliance, MAC, startAppliance } from "../server/grpc/appliance.ts";
 import { type FakeDesk, fakeDesk } from "../server/grpc/fake-agent.ts";
-import { NO_STATUS, type TestMachine, testMachine, until } from "./machine.ts";
+import { DISK, factsOf, NO_STATUS, type TestMachine, testMachine, until } from "./machine.ts";
 
 let appliance: Appliance;
 let desk: FakeDesk;
@@ -222,10 +223,16 @@ describe("an install on metal", () => {
       },
       reset: async () => ({ kind: "reset" }),
     };
-    const machine = machineAt({ installer });
+    let disks = [DISK];
+    const machine = machineAt({ installer, observe: () => factsOf(MAC, { disks }) });
     const id = await run(machine);
     await shows(machine, "installs: step 1 of 2, fetches the image: 50 of 200 MB, 15 s left");
     await until("the activity", async () => (await record(id))?.activity === "installing");
+    // Its own mounts make the disk look like the one that the system came from: nobody is told of that.
+    disks = [{ ...DISK, bootMedium: true }];
+    await sleep(300);
+    expect((await record(id))?.activity).toBe("installing");
+    expect((await record(id))?.installDisk).toContain("/dev/vda");
   });
 
   test("ordered from a node that runs from its disk is refused with the remedy", async () => {
