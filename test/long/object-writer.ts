@@ -8,13 +8,14 @@ export type Writer = {
   finish(): Promise<{ acknowledged: number; failed: number; lost: string[] }>;
 };
 
-export function startWriter({ kubectl }: Pick<ClusterRack, "kubectl">): Writer {
+/** @param prefix tells the objects of several writers apart. */
+export function startWriter({ kubectl }: Pick<ClusterRack, "kubectl">, prefix = "object"): Writer {
   const acknowledged: string[] = [];
   let failed = 0;
   let isOver = false;
   const writing = (async () => {
     for (let number = 1; !isOver; number++) {
-      const name = `object-${String(number).padStart(5, "0")}`;
+      const name = `${prefix}-${String(number).padStart(5, "0")}`;
       const [result] = await Promise.all([
         kubectl(["create", "configmap", name, `--from-literal=number=${number}`, "--request-timeout=5s"], {
           ...{ mayFail: true, timeoutMs: 15_000 },

@@ -97,10 +97,7 @@ const base = mkdtempSync(join(tmpdir(), "slipway-reproducible-"));
 try {
   // Both copies before the first build: the work tree may change meanwhile.
   for (const { name } of TWO) copySources(join(base, name, "slipway"), join(base, name, "cache"));
-  const [first, second] = [
-    await buildIn(base, TWO[0]!, values),
-    await buildIn(base, TWO[1]!, values),
-  ];
+  const [first, second] = [await buildIn(base, TWO[0]!, values), await buildIn(base, TWO[1]!, values)];
   const names = [...new Set([...first.keys(), ...second.keys()])].sort();
   const different = names.filter((name) => first.get(name) !== second.get(name));
   for (const name of names)

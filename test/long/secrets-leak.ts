@@ -111,10 +111,10 @@ async function plant(needles: readonly Needle[], dataDir: string): Promise<strin
   return ["the wire", "appliance/planted"];
 }
 
-const databases = (dataDir: string): [string, Buffer][] =>
-  readdirSync(dataDir)
-    .filter((name) => /\.db(-wal)?$/.test(name))
-    .map((name) => [`the database ${name}`, readFileSync(join(dataDir, name))]);
+function databases(dataDir: string): [string, Buffer][] {
+  const names = readdirSync(dataDir).filter((name) => /\.db(-wal)?$/.test(name));
+  return names.map((name) => [`the database ${name}`, readFileSync(join(dataDir, name))]);
+}
 
 /** Every regular file below that anybody may read, with a name to call it by. */
 function readable(dir: string, owner: string, below = ""): [string, Buffer][] {

@@ -14,6 +14,9 @@ export type ClusterRack = {
   cli: Cli;
   /** The real kubectl, as administrator. */
   kubectl: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
+  /** In order, and waited for. */
+  stopAppliance(): Promise<void>;
+  startAppliance(): Promise<void>;
   /** Where kubectl goes in. */
   kubeconfigFile: string;
   close(): Promise<void>;
@@ -23,11 +26,13 @@ export type ClusterRack = {
 export async function openClusterRack(
   shape: ClusterShape,
   settings: (rack: TestRack) => Pick<ClusterSettings, "makeMachine" | "isSingle" | "isSlow">,
+  prepare: (rack: TestRack) => void = () => {},
 ): Promise<ClusterRack> {
   const rack = await openTestRack({ dhcp: "server" });
   let forward: Forward | undefined;
   try {
-    await rack.startAppliance();
+    prepare(rack);
+    let appliance = await rack.startAppliance();
     const cli = openCli(rack.adminSocket);
     const archive = rack.scratchFile("workload.tar");
     writeWorkloadImage(archive);
@@ -46,7 +51,13 @@ export async function openClusterRack(
       await forward?.close();
       await rack.close();
     };
-    return { rack, cluster, cli, kubectl, kubeconfigFile, close };
+    return {
+      ...{ rack, cluster, cli, kubectl, kubeconfigFile, close },
+      stopAppliance: async () => void (await appliance.stop()),
+      startAppliance: async () => {
+        appliance = await rack.startAppliance();
+      },
+    };
   } catch (error) {
     await forward?.close();
     await rack.close();
