@@ -244,6 +244,8 @@ function targetOf(
 ): InstallTarget {
   const part = (name: Part, purpose: string) => getPart(manifest, name, purpose);
   const isBios = firmware === "bios";
+  // An image of the other arch is refused by the plan, in those words, and not for the GRUB that it cannot have.
+  const hasGrub = isBios && manifest.arch === "amd64";
   return {
     holder: input.holder,
     order: input.order,
@@ -260,8 +262,8 @@ function targetOf(
     },
     loader: isBios ? NOT_USED : part("loader", "UEFI firmware starts it"),
     grub: {
-      core: isBios ? part("grub-core", "a BIOS starts it") : NOT_USED,
-      boot: isBios ? part("grub-boot", "a BIOS starts it") : NOT_USED,
+      core: hasGrub ? part("grub-core", "a BIOS starts it") : NOT_USED,
+      boot: hasGrub ? part("grub-boot", "a BIOS starts it") : NOT_USED,
     },
     meta: input.meta,
     state: input.stateFiles.map(({ path, name, bytes }) => ({ path: join("/", path), name, ...sizedOf(bytes) })),

@@ -166,23 +166,12 @@ export class RigMachine {
     const original = image.part("initrd");
     const padding = Buffer.alloc((4 - (original.length % 4)) % 4);
     writeFileSync(initrd, Buffer.concat([original, padding, await rigArchive(job)]));
-    this.#start([
-      "-kernel",
-      kernel,
-      "-initrd",
-      initrd,
-      "-append",
-      `${image.manifest.cmdline}${this.#consoleArgument()}`,
-    ]);
+    this.#start(["-kernel", kernel, "-initrd", initrd, "-append", image.manifest.cmdline]);
   }
 
   /** As its firmware finds it. */
   bootDisk(): void {
     this.#start([]);
-  }
-
-  #consoleArgument(): string {
-    return this.#settings.firmware === "arm64" ? " console=ttyAMA0" : "";
   }
 
   #start(extra: readonly string[]): void {

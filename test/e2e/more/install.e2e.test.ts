@@ -102,6 +102,21 @@ describe("UEFI, x86-64", () => {
   }, 2_400_000);
 });
 
+test("UEFI, arm64: installs, and boots from its own disk", async () => {
+  const arm64 = new RigImage(join(IMAGES, "arm64-base"));
+  const imageUrl = `http://10.0.2.2:${await arm64.listen()}/image/x/`;
+  try {
+    machine = new RigMachine({ firmware: "arm64", image: arm64 });
+    await runJob({ imageUrl, ownerPublicKey: arm64.ownerPublicKey });
+    expect(machine.heard("outcome")).toEqual({ kind: "installed", installNumber: 1, disk: "/dev/vda" });
+    expect(machine.heard("slot")).toMatchObject({ kind: "whole", files: 1 });
+    expect(machine.heard<string[]>("entries")!.slice(0, 5)).toEqual(OURS);
+    await bootsFromDisk();
+  } finally {
+    arm64.close();
+  }
+}, 1_800_000);
+
 describe("BIOS", () => {
   test("installs, boots from its own disk through GRUB, and does not start an image with a flipped byte", async () => {
     machine = new RigMachine({ firmware: "bios", image });

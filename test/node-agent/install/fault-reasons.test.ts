@@ -26,6 +26,13 @@ describe("failedBy", () => {
       expect(failed.remedy).toMatch(remedy);
     });
   }
+  for (const errno of [1, 5, 6, 12, 16, 19, 28, 30, 61, 84, 117, 121]) {
+    test(`has words of its own for ${errnoName(errno)}`, () => {
+      const { reason, remedy } = failedBy(callFault("write", errno), "/dev/sda");
+      expect(reason).toContain(`(${errnoName(errno)})`);
+      expect(remedy).toMatch(/\.$/);
+    });
+  }
   test("names what errno it does not know by its number", () => expect(errnoName(199)).toBe("errno 199"));
 });
 

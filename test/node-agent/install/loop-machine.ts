@@ -15,15 +15,6 @@ import { GIB, MIB } from "./disk.ts";
 
 const run = (...args: string[]) => execFileSync(args[0]!, args.slice(1), { encoding: "utf8", stdio: "pipe" }).trim();
 
-/** Another test that looks for a free loop device has each of them for a moment. */
-function patiently(mount: () => number): number {
-  for (let n = 0; n < 20; n++) {
-    if (mount() === 0) return 0;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
-  }
-  return -1;
-}
-
 export class LoopMachine {
   readonly dir: string;
   readonly file: string;
@@ -49,7 +40,7 @@ export class LoopMachine {
         const result =
           type === "vfat"
             ? calls.mount(this.slotDir(source), target, "", MOUNT.bind, "")
-            : patiently(() => calls.mount(source, target, type, flags, mountOptions));
+            : calls.mount(source, target, type, flags, mountOptions);
         if (result === 0) this.#mounted.add(target);
         return result;
       },
@@ -103,9 +94,14 @@ export class LoopMachine {
     return readFileSync(join(this.slotDir(this.partition(slot)), path));
   }
 
+  /**
+   * Mounts STATE as the install does: with other flags the kernel refuses while any mount namespace still has the volume, and
+   * every container that starts on this host at this moment takes a copy.
+   */
   mount(device: string, at: string): void {
-    if (patiently(() => this.calls.mount(device, at, "xfs", MOUNT.readOnly, "")) !== 0)
-      throw new Error(`mount ${device}`);
+    const flags = MOUNT.noSuid | MOUNT.noDev | MOUNT.noExec;
+    const result = this.calls.mount(device, at, "xfs", flags, "");
+    if (result !== 0) throw new Error(`mount ${device}: errno ${this.calls.errno()}`);
   }
 
   isMounted(): boolean {
