@@ -96,6 +96,34 @@ async function placeIpxe(context: Context): Promise<boolean> {
   return publish(built, join(context.outDir, "ipxe"), "ipxe.json");
 }
 
+/** Downloads, tools and loaders, under the lock that guards what all builds share: seconds when they are there. */
+async function prepare(options: BuildOptions): Promise<{ context: Context; isIpxeNew: boolean }> {
+  const { cacheDir, variant, outDir, progress } = options;
+  const unlock = await lockCache(cacheDir, progress);
+  try {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as { version: string };
+    const locks = await fetchPackages(options);
+    const tools = await openBuildTools(cacheDir, locks.tools, variant);
+    const context: Context = { ...options, version, agent: await bundleAgentFile(), locks, tools };
+    mkdirSync(join(outDir, "images"), { recursive: true });
+    return { context, isIpxeNew: await placeIpxe(context) };
+  } finally {
+    unlock();
+  }
+}
+
+/** One image under a lock of its own: nobody with a new agent waits while another architecture or variant is packed. */
+async function placeImage(arch: Arch, kubernetes: KubernetesBuild | undefined, context: Context): Promise<string[]> {
+  const kind = `${arch}-${context.variant}`;
+  const unlock = await lockCache(join(context.cacheDir, "locks", kind), context.progress);
+  try {
+    const built = await needImage(arch, kubernetes, context);
+    return publish(built, join(context.outDir, "images", kind), "manifest.json") ? [`images/${kind}`] : [];
+  } finally {
+    unlock();
+  }
+}
+
 /**
  * Builds what is missing and puts all of it below `outDir`. Unsigned: signImage() is called by whoever has the owner's key.
  *
@@ -103,24 +131,10 @@ async function placeIpxe(context: Context): Promise<boolean> {
  */
 export async function buildAssets(options: BuildOptions): Promise<BuildResult> {
   const kubernetes = await needKubernetes(options);
-  const unlock = await lockCache(options.cacheDir, options.progress);
-  try {
-    const { version } = JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")) as { version: string };
-    const locks = await fetchPackages(options);
-    const tools = await openBuildTools(options.cacheDir, locks.tools, options.variant);
-    const context: Context = { ...options, version, agent: await bundleAgentFile(), locks, tools };
-    mkdirSync(join(options.outDir, "images"), { recursive: true });
-    const changed: string[] = [];
-    if (await placeIpxe(context)) changed.push("ipxe");
-    for (const arch of options.arches) {
-      const built = await needImage(arch, kubernetes.get(arch), context);
-      const name = `images/${arch}-${options.variant}`;
-      if (publish(built, join(options.outDir, name), "manifest.json")) changed.push(name);
-    }
-    return changed.length === 0 ? { kind: "unchanged" } : { kind: "built", changed };
-  } finally {
-    unlock();
-  }
+  const { context, isIpxeNew } = await prepare(options);
+  const changed = isIpxeNew ? ["ipxe"] : [];
+  for (const arch of options.arches) changed.push(...(await placeImage(arch, kubernetes.get(arch), context)));
+  return changed.length === 0 ? { kind: "unchanged" } : { kind: "built", changed };
 }
 
 /**
