@@ -68,16 +68,16 @@ const ACTIONS: Record<RigJob["action"], () => Promise<void>> = {
   look: async () => {},
 };
 
-/** Our entries in the firmware's order, by number. */
+/** The firmware's order, and every entry of ours that it keeps, in the order or not. */
 async function sayBootEntries(): Promise<void> {
-  const variables = (await readBootVariables(THIS_MACHINE)) ?? new Map();
-  const order = decodeBootOrder(variables.get(BOOT_ORDER));
-  const names = order.map((number) => {
-    const reading = decodeLoadOption(variables.get(bootVariable(number)) ?? Buffer.alloc(0));
-    return reading.kind === "option" ? reading.option.description : "damaged";
-  });
-  say("entries", names);
-  say("variables", [...variables.keys()].filter((name) => name !== BOOT_ORDER).length);
+  const variables = (await readBootVariables(THIS_MACHINE)) ?? new Map<string, Uint8Array>();
+  const nameOf = (variable: string) => {
+    const reading = decodeLoadOption(variables.get(variable) ?? Buffer.alloc(0));
+    return reading.kind === "option" ? reading.option.description : "";
+  };
+  say("entries", decodeBootOrder(variables.get(BOOT_ORDER)).map(bootVariable).map(nameOf));
+  const all = [...variables.keys()].filter((name) => name !== BOOT_ORDER).map(nameOf);
+  say("kept", all.filter((name) => name.startsWith("Slipway")).sort());
 }
 
 await waitForDisk();
