@@ -2,7 +2,7 @@
 // run-settle.ts at every look: nothing counts days, so a clock that jumps either way is put right at the next look.
 // Sources: contract/kubernetes/certificates.ts (the list, half of the life), talos reference §5.8. Pure: chance and time are
 // arguments.
-import { createHash, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import {
   BACKDATE_MS,
   CERTIFICATE_LIFETIME_MS,
@@ -89,11 +89,4 @@ function issueOne(plan: CertificatePlan, issuer: CertificateAndKey, source: Issu
     { serial: source.serial(), notBefore: second(source.nowMs - BACKDATE_MS), notAfter },
   );
   return { crt: certificate.pem, key: formatPrivateKey(key) };
-}
-
-/** Changes when a certificate changes that a static pod reads at its start only. etcd reads its own again by itself. */
-export function secretsVersion(plans: readonly CertificatePlan[], issued: Issued): string {
-  const hash = createHash("sha256");
-  for (const { name, uid } of plans) if (uid !== 0) hash.update(issued.get(name)?.crt ?? "");
-  return hash.digest("hex").slice(0, 16);
 }

@@ -1,12 +1,12 @@
 // Every file that a node's Kubernetes reads, from config, facts and issued certificates: one list, so that what is written
 // and what is restarted for it come from the same values. Called by run-settle.ts. Pure.
-import { createPrivateKey, createPublicKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { apiServerFiles } from "../../server/contract/kubernetes/api-server.ts";
 import type { CertificatePlan } from "../../server/contract/kubernetes/certificates.ts";
 import { containerdFiles } from "../../server/contract/kubernetes/containerd.ts";
 import { controllerManagerFiles, schedulerFiles } from "../../server/contract/kubernetes/control-plane.ts";
 import { etcdFiles } from "../../server/contract/kubernetes/etcd.ts";
-import { renderKubeconfig } from "../../server/contract/kubernetes/kubeconfig.ts";
+import { type Credential, renderKubeconfig } from "../../server/contract/kubernetes/kubeconfig.ts";
 import { kubeletFiles } from "../../server/contract/kubernetes/kubelet.ts";
 import type { NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
 import {
@@ -67,15 +67,19 @@ function controlPlaneFiles(
   plans: readonly CertificatePlan[],
   issued: Issued,
 ): NodeFile[] {
-  const client = (name: string) => clientKubeconfig(config, controlPlane, name, issued);
+  const program = (name: "controller-manager" | "scheduler") => {
+    const path = plans.find((plan) => plan.name === name)!.path!;
+    return clientKubeconfig(config, controlPlane, name, { crtFile: `${path}.crt`, keyFile: `${path}.key` });
+  };
+  const admin = clientKubeconfig(config, controlPlane, "node-admin", issued.get("node-admin")!);
   return [
     ...plans.flatMap((plan) => certificateFiles(plan, issued)),
     ...apiServerFiles(controlPlane, publicKeyOfPem(controlPlane.serviceAccountKey)),
-    ...controllerManagerFiles(controlPlane, client("controller-manager")),
-    ...schedulerFiles(client("scheduler")),
+    ...controllerManagerFiles(controlPlane, program("controller-manager")),
+    ...schedulerFiles(program("scheduler")),
     ...etcdFiles(controlPlane),
     // For a person with a console, and for what runs beside the agent.
-    secretFile(`${NODE_PATHS.adminSecrets}/kubeconfig`, client("node-admin"), 0),
+    secretFile(`${NODE_PATHS.adminSecrets}/kubeconfig`, admin, 0),
   ];
 }
 
@@ -96,11 +100,42 @@ function certificateFiles(plan: CertificatePlan, issued: Issued): NodeFile[] {
 }
 
 /** To the node's own API server: what runs on one control plane node looks after that one. */
-const clientKubeconfig = (config: NodeConfig, controlPlane: ControlPlane, user: string, issued: Issued): string =>
+const clientKubeconfig = (
+  config: NodeConfig,
+  controlPlane: ControlPlane,
+  user: string,
+  credential: Credential,
+): string =>
   renderKubeconfig({
     cluster: config.cluster.name,
     server: `https://127.0.0.1:${controlPlane.apiServerPort}`,
     ca: controlPlane.ca.crt,
     user,
-    credential: issued.get(user)!,
+    credential,
   });
+
+/** What static pods read at their start only. Certificates are not among it: all three programs read theirs again. */
+const READ_ONCE = {
+  config: [NODE_PATHS.apiServerConfig, NODE_PATHS.schedulerConfig],
+  secrets: [
+    ...["ca.crt", "aggregator-ca.crt", "etcd-client-ca.crt", "encryptionconfig.yaml", "service-account.key"].map(
+      (file) => `${NODE_PATHS.apiServerSecrets}/${file}`,
+    ),
+    ...["ca.crt", "ca.key", "service-account.key", "kubeconfig"].map(
+      (file) => `${NODE_PATHS.controllerManagerSecrets}/${file}`,
+    ),
+    `${NODE_PATHS.schedulerSecrets}/kubeconfig`,
+  ],
+};
+
+/** For the static pods' annotations: the kubelet starts a pod again whose annotation changes. */
+export function podVersions(files: readonly NodeFile[]): NodeFacts["versions"] {
+  const version = (paths: readonly string[]) => {
+    const read = files.filter(({ path }) => paths.some((p) => path === p || path.startsWith(`${p}/`)));
+    return createHash("sha256")
+      .update(JSON.stringify(read.map(({ path, text }) => [path, text])))
+      .digest("hex")
+      .slice(0, 16);
+  };
+  return { config: version(READ_ONCE.config), secrets: version(READ_ONCE.secrets) };
+}

@@ -1,6 +1,6 @@
 // Brings a node to what its config says, as often as asked: disk, certificates, files, services. It looks at what is, changes
 // what differs, and may be cut anywhere. Edge: the system. Called by run-node.ts at each look.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { planCertificates } from "../../server/contract/kubernetes/certificates.ts";
 import { renderCniConfig } from "../../server/contract/kubernetes/containerd.ts";
@@ -12,8 +12,8 @@ import type { CertificateAndKey } from "../../server/contract/machine-config/nod
 import { generateKey } from "../../server/contract/pki/key.ts";
 import { apiServers } from "./balancer.ts";
 import type { NodeContext, Settled } from "./context.ts";
-import { type Issued, issueCertificates, secretsVersion } from "./issue-certificates.ts";
-import { nodeDirectories, nodeFiles } from "./node-files.ts";
+import { type Issued, issueCertificates } from "./issue-certificates.ts";
+import { nodeDirectories, nodeFiles, podVersions } from "./node-files.ts";
 import type { Surroundings } from "./port.ts";
 import { makeDirectories, readEtcdData, readText, writeFiles } from "./run-files.ts";
 import { servicesToRun, startAll, startServices } from "./run-services.ts";
@@ -59,9 +59,8 @@ async function carryOut(
   if (!isDue(context, { around, start })) return undefined;
   makeDirectories(nodeDirectories(deps.config));
   const settled = decide(context, around, nodeIp);
-  const { facts, plans, issued } = settled;
-  const files = writeNode(context, around, settled);
-  const versions = { config: versionOf(files), secrets: secretsVersion(plans, issued) };
+  const { facts } = settled;
+  const versions = podVersions(writeNode(context, around, settled));
   pods?.setPods(renderPodList(podsToRun(context, staticPods(deps.config, { ...facts, versions }, nodeIp))));
   const { config, ephemeralDevice } = deps;
   const all = planServices({ config, facts, nodeIp, ephemeralDevice, etcdStart: start });
@@ -160,19 +159,4 @@ function etcdStart({ deps, orders }: NodeContext): EtcdStart | undefined {
   const data = readEtcdData(NODE_PATHS.etcdData);
   if (data.kind !== "none") return { kind: "resume" };
   return orders?.bootstrapEtcd === true ? { kind: "bootstrap", token: deps.installId } : undefined;
-}
-
-/** Of what static pods read at their start: their configuration, not their certificates (secretsVersion has these). */
-const STATIC_POD_FILES = [
-  NODE_PATHS.apiServerConfig,
-  NODE_PATHS.schedulerConfig,
-  ...["ca.crt", "aggregator-ca.crt", "etcd-client-ca.crt", "encryptionconfig.yaml", "service-account.key"].map(
-    (file) => `${NODE_PATHS.apiServerSecrets}/${file}`,
-  ),
-];
-function versionOf(files: readonly NodeFile[]): string {
-  const hash = createHash("sha256");
-  for (const { path, text } of files)
-    if (STATIC_POD_FILES.some((p) => path.startsWith(p))) hash.update(`${path}\0${text}\0`);
-  return hash.digest("hex").slice(0, 16);
 }

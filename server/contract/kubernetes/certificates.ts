@@ -91,10 +91,16 @@ function kubernetesPlans(config: NodeConfig, facts: NodeFacts, controlPlane: Con
       "controller-manager",
       "kubernetes",
       system("system:kube-controller-manager"),
-      undefined,
+      `${NODE_PATHS.controllerManagerSecrets}/client`,
       RUN_AS.controllerManager,
     ),
-    client("scheduler", "kubernetes", system("system:kube-scheduler"), undefined, RUN_AS.scheduler),
+    client(
+      "scheduler",
+      "kubernetes",
+      system("system:kube-scheduler"),
+      `${NODE_PATHS.schedulerSecrets}/client`,
+      RUN_AS.scheduler,
+    ),
     // The agent's own: it applies manifests, labels nodes and approves serving certificates.
     client("node-admin", "kubernetes", masters("system:slipway-node"), undefined, 0),
   ];

@@ -2,8 +2,8 @@
 // are given one. Source: Kubernetes' v1 Config. Pure.
 import { stringify } from "yaml";
 
-/** PEM, or a bearer token. */
-export type Credential = { crt: string; key: string } | { token: string };
+/** PEM, or a bearer token, or files: these are read again when they change, so that a renewed certificate needs no restart. */
+export type Credential = { crt: string; key: string } | { token: string } | { crtFile: string; keyFile: string };
 export type KubeconfigParts = {
   cluster: string;
   /** URL. */
@@ -26,7 +26,6 @@ export function renderKubeconfig(parts: KubeconfigParts): string {
   const { cluster, server, ca, user, credential, tlsServerName, namespace } = parts;
   const context = parts.context ?? `${user}@${cluster}`;
   const userName = parts.context ?? context;
-  const isCertificate = "crt" in credential;
   return stringify(
     {
       apiVersion: "v1",
@@ -41,17 +40,18 @@ export function renderKubeconfig(parts: KubeconfigParts): string {
           },
         },
       ],
-      users: [
-        {
-          name: userName,
-          user: isCertificate
-            ? { "client-certificate-data": base64(credential.crt), "client-key-data": base64(credential.key) }
-            : { token: credential.token },
-        },
-      ],
+      users: [{ name: userName, user: userOf(credential) }],
       contexts: [{ name: context, context: { cluster, namespace: namespace ?? "default", user: userName } }],
       "current-context": context,
     },
     { lineWidth: 0 },
   );
+}
+
+function userOf(credential: Credential): Record<string, string> {
+  if ("token" in credential) return { token: credential.token };
+  if ("crt" in credential) {
+    return { "client-certificate-data": base64(credential.crt), "client-key-data": base64(credential.key) };
+  }
+  return { "client-certificate": credential.crtFile, "client-key": credential.keyFile };
 }

@@ -1,12 +1,7 @@
 // Certificates of a control plane node over time: what goes on, what is issued anew, and what has to start again for it.
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
-import {
-  type Issued,
-  issueCertificates,
-  reasonToRenew,
-  secretsVersion,
-} from "../../../node-agent/kubernetes/issue-certificates.ts";
+import { type Issued, issueCertificates, reasonToRenew } from "../../../node-agent/kubernetes/issue-certificates.ts";
 import {
   CERTIFICATE_LIFETIME_MS,
   issuerOf,
@@ -73,14 +68,4 @@ test.each([
   const plan = plans[0]!;
   const issuer = issuerOf(config.controlPlane, plan.issuer);
   expect(reasonToRenew(plan, issuer, damage(first.get(plan.name)!), NOW)).toBe(reason);
-});
-
-test("secretsVersion changes for what static pods read, not for etcd's and the agent's own", () => {
-  const other = issue(new Map(), NOW).issued;
-  const version = secretsVersion(plans, first);
-  const withOne = (name: string) => secretsVersion(plans, new Map([...first, [name, other.get(name)!]]));
-  for (const { name } of plans) {
-    const isForPods = !["etcd-server", "etcd-peer", "etcd-admin", "node-admin"].includes(name);
-    expect([name, withOne(name) !== version]).toEqual([name, isForPods]);
-  }
 });

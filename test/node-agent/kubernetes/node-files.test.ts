@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { issueCertificates } from "../../../node-agent/kubernetes/issue-certificates.ts";
-import { nodeDirectories, nodeFiles } from "../../../node-agent/kubernetes/node-files.ts";
+import { nodeDirectories, nodeFiles, podVersions } from "../../../node-agent/kubernetes/node-files.ts";
 import { planCertificates } from "../../../server/contract/kubernetes/certificates.ts";
 import { generateKey } from "../../../server/contract/pki/key.ts";
 import { controlPlane, facts, worker } from "../../server/contract/kubernetes/sample.ts";
@@ -51,6 +51,20 @@ test("what a static pod reads is its user's, what the agent keeps is root's", ()
 test("the node's own programs go to its own API server", () => {
   const text = all.find((f) => f.path.endsWith("kube-scheduler/kubeconfig"))!.text;
   expect(parse(text).clusters[0].cluster.server).toBe("https://127.0.0.1:6443");
+});
+
+test("podVersions: renewed certificates start no pod again, another key or setting does", () => {
+  const versions = podVersions(all);
+  const changed = (path: RegExp) => podVersions(all.map((f) => (path.test(f.path) ? { ...f, text: `${f.text}#` } : f)));
+  const certificates =
+    /(apiserver|etcd-client|front-proxy-client|client|server|peer|admin)\.(crt|key)$|admin\/kubeconfig$/;
+  expect(changed(certificates)).toEqual(versions);
+  for (const path of [/kube-apiserver\/ca\.crt$/, /service-account\.key$/, /manager\/ca\.key$/, /encryptionconfig/]) {
+    expect(changed(path)).toEqual({ ...versions, secrets: expect.not.stringMatching(versions.secrets) });
+  }
+  for (const path of [/auditpolicy/, /scheduler-config/]) {
+    expect(changed(path)).toEqual({ ...versions, config: expect.not.stringMatching(versions.config) });
+  }
 });
 
 test("a worker has no secret but the token that joins", () => {

@@ -82,3 +82,4 @@ setInterval(() => {
   seen = at;
   node.setOrders(JSON.parse(readFileSync(`${GIVEN}/orders.json`, "utf8")) as ClusterOrders);
 }, 200);
+process.on("SIGUSR1", () => void node.stopServices().then(() => console.log("All services have stopped.")));

@@ -1,6 +1,6 @@
 // Two container nodes of the real image, from nothing to a Service that spans both, through an agent's death and a power
 // cut. No appliance: what it would say is given by the rig. Needs root and a full image in data/assets.
-import { writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -171,3 +171,34 @@ test("after a power cut the same cluster is back, without the appliance's word",
   expect(cp.status().etcd).toEqual(etcd);
   expect(await kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}")).toBe("b");
 });
+
+test("stopServices ends every container, then the services", { timeout: READY_MS }, async () => {
+  await worker.container.exec(["/usr/bin/systemctl", "kill", "--signal=USR1", "slipway-agent"]);
+  const active = async () => {
+    const shown = ["show", "-p", "ActiveState", "containerd", "kubelet", "slipway-balancer"];
+    return (await worker.container.exec(["/usr/bin/systemctl", ...shown])).stdout
+      .split(/\s+/)
+      .filter(Boolean)
+      .join(" ");
+  };
+  await settles(active, "ActiveState=inactive ActiveState=inactive ActiveState=inactive");
+  expect((await worker.container.exec(["/usr/bin/systemctl", "show", "-p", "NRestarts", "slipway-agent"])).stdout).toBe(
+    "NRestarts=0\n",
+  );
+  // Nothing of a pod is left: httpd was the workload, pause its sandbox.
+  const left = globSync("/proc/[0-9]*/comm").filter((file) => {
+    try {
+      return /^(pause|httpd|kube-proxy|flanneld)$/m.test(readFileSync(file, "utf8")) && isOf(worker, file);
+    } catch {
+      return false;
+    }
+  });
+  expect(left).toEqual([]);
+});
+
+/** Whether a process of the host lives below a node's PID 1. */
+function isOf({ container }: RigNode, file: string): boolean {
+  const parentOf = (pid: number) => Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  for (let pid = Number(file.split("/")[2]); pid > 1; pid = parentOf(pid)) if (pid === container.leader()) return true;
+  return false;
+}
