@@ -12,6 +12,7 @@ const names = (list: readonly { name: string }[]): string => {
 const isBad = ({ bootstrap }: Parts): boolean => ["uncertain", "lost", "conflict"].includes(bootstrap.state);
 const approved = ({ waiting }: Parts) => waiting.filter((m) => m.lifecycle !== "discovered");
 const notReady = ({ nodes }: Parts) => nodes.filter((n) => !n.isReady);
+const silentPlane = ({ nodes }: Parts) => nodes.find((n) => n.type === "controlplane" && !n.isHeard);
 const faultyParts = ({ nodes }: Parts) =>
   nodes.flatMap((n) => n.components.filter((c) => c.state !== "running").map((c) => ({ ...c, node: n.name })));
 /** The cluster's own pods; a person's pod that nothing fits is shown, and is not the cluster's fault. */
@@ -38,15 +39,23 @@ const ROWS: readonly Row[] = [
     remedy: (s) => approved(s).find((m) => m.waits !== "")?.next || undefined,
   },
   {
-    find: (s) => (s.bootstrap.state === "done" ? undefined : `its control plane has not begun (${s.bootstrap.reason})`),
-    remedy: (s) =>
-      s.nodes.length === 0 && s.waiting.every((m) => m.lifecycle === "discovered")
-        ? "slipway set MAC --role controlplane --approve"
-        : undefined,
+    find: (s) =>
+      approved(s).length > 0 ? `being installed: ${names(approved(s))} (${approved(s)[0]?.doing})` : undefined,
+    remedy: (s) => `slipway events ${approved(s)[0]?.name} --follow`,
   },
   {
-    find: (s) => (approved(s).length > 0 ? `being installed: ${names(approved(s))}` : undefined),
-    remedy: (s) => `slipway events ${approved(s)[0]?.name} --follow`,
+    find: (s) => {
+      if (s.bootstrap.state === "done") return undefined;
+      const silent = silentPlane(s);
+      const who = silent === undefined ? "" : `; ${silent.name}: ${silent.reason}`;
+      return `its control plane has not begun (${s.bootstrap.reason}${who})`;
+    },
+    remedy: (s) => {
+      const silent = silentPlane(s);
+      if (silent !== undefined) return `slipway events ${silent.name}`;
+      const isNobody = s.nodes.length === 0 && approved(s).length === 0;
+      return isNobody ? "slipway set MAC --role controlplane --approve" : undefined;
+    },
   },
   {
     find: (s) => {

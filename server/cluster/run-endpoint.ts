@@ -47,9 +47,9 @@ export async function findEndpoint(
       ip: named,
       reason: "a host name given by a person; DNS must lead it to the control planes",
     };
+  const own = await decidedNetwork(wire);
   const taken = [...wire.used(), ...used];
   if (named !== undefined) return judgeNamed(wire, named, taken);
-  const own = await decidedNetwork(wire);
   if (own === undefined)
     return {
       kind: "refused",

@@ -106,12 +106,27 @@ const CASES: [name: string, given: Given, summary: string, remedy: string | unde
   [
     "one being installed",
     { machines: [CP, fresh(W, { activity: "installing" })] },
-    "being installed: w1",
+    "being installed: w1 (installing)",
     "slipway events w1 --follow",
   ],
   [
-    "nothing begun",
-    { machines: [fresh(CP, { activity: "installing" })], decision: { kind: "wait", reason: "no control plane yet" } },
+    "nothing begun, and the control plane is being installed",
+    {
+      machines: [fresh(CP, { activity: "installing", activityReason: "step 1 of 9" })],
+      decision: { kind: "wait", reason: "no control plane yet" },
+    },
+    "being installed: cp1 (installing: step 1 of 9)",
+    "slipway events cp1 --follow",
+  ],
+  [
+    "nothing begun, and the control plane is silent",
+    { machines: [CP], statuses: {}, decision: { kind: "wait", reason: "no control plane yet" } },
+    "its control plane has not begun (no control plane yet; cp1: its agent is not heard (running))",
+    "slipway events cp1",
+  ],
+  [
+    "nothing begun, for want of a control plane",
+    { machines: [W], decision: { kind: "wait", reason: "no control plane yet" } },
     "its control plane has not begun (no control plane yet)",
     undefined,
   ],
