@@ -1,6 +1,6 @@
 // A rack for a test: the lab's own, with a dataDir and an identity that last as long as the test, and ways to wait for what
 // a machine does. The OS images are those that the set-up built, signed here by the test's own owner key.
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EventKind } from "../../inventory/event.ts";
@@ -40,8 +40,18 @@ async function lendAssets(dataDir: string, identityPath: string): Promise<void> 
   for (const name of readdirSync(images)) {
     const [from, to] = [join(images, name), join(dataDir, "assets", "images", name)];
     mkdirSync(to);
-    for (const file of readdirSync(from)) if (file !== "manifest.sig") symlinkSync(join(from, file), join(to, file));
+    for (const file of readdirSync(from)) if (file !== "manifest.sig") lendFile(join(from, file), join(to, file));
     writeFileSync(join(to, "manifest.sig"), secrets.signManifest(readFileSync(join(from, "manifest.json"))));
+  }
+}
+
+/** The same file under another name, so that a build which replaces the image does not change it under a running test. */
+function lendFile(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    symlinkSync(from, to);
   }
 }
 
