@@ -1,6 +1,8 @@
 // Two container nodes of the real image, from nothing to a Service that spans both, through an agent's death and a power
 // cut. No appliance: what it would say is given by the rig. Needs root and a full image in data/assets.
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,10 +29,10 @@ const kubectl = async (...args: string[]): Promise<string> => {
   const command = ["/usr/bin/kubectl", "--kubeconfig", "/run/slipway/secrets/admin/kubeconfig", ...args];
   return (await cp.container.exec(command)).stdout.trim();
 };
-/** Runs until it gives `wanted`, for half a minute. */
-async function settles(ask: () => Promise<string>, wanted: string | RegExp): Promise<void> {
+/** Runs until it gives `wanted`. */
+async function settles(ask: () => Promise<string>, wanted: string | RegExp, timeoutMs = 30_000): Promise<void> {
   let last = "";
-  for (let tries = 0; tries < 60; tries++, await sleep(500)) {
+  for (const endsAt = Date.now() + timeoutMs; Date.now() < endsAt; await sleep(500)) {
     last = await ask().catch((error: Error) => error.message);
     if (typeof wanted === "string" ? last === wanted : wanted.test(last)) return;
   }
@@ -156,6 +158,22 @@ test("the agent's death cuts nothing", { timeout: READY_MS }, async () => {
   // Two of the kubelet's looks at the list of static pods.
   await sleep(5000);
   expect(await Promise.all(rig.nodes.map(running))).toEqual(before);
+});
+
+test("renewed certificates come into force without a restart", { timeout: READY_MS }, async () => {
+  const served = async () => {
+    const client = ["openssl", "s_client", "-connect", "127.0.0.1:6443"];
+    const inside = ["-t", String(cp.container.leader()), "-n", ...client];
+    const said = execFileSync("nsenter", inside, { input: "", stdio: "pipe" }).toString();
+    return new X509Certificate(/-----BEGIN[\s\S]+?END CERTIFICATE-----/.exec(said)![0]).serialNumber;
+  };
+  const [before, old] = [await running(cp), await served()];
+  // As if each had reached half of its life: the agent finds none and issues all anew.
+  rmSync(cp.container.path("/run/slipway/secrets/issued"), { recursive: true });
+  await cp.container.exec(["/usr/bin/systemctl", "kill", "--signal=KILL", "slipway-agent"]);
+  await settles(async () => String((await served()) !== old), "true", 90_000);
+  await cp.until((s) => s.ready, 30_000);
+  expect(await running(cp)).toBe(before);
 });
 
 test("after a power cut the same cluster is back, without the appliance's word", {
