@@ -25,6 +25,10 @@ export type Room = {
   signal: AbortSignal;
 };
 
+/** The image on the disk is checked once the node is Ready, and after this in any case. */
+const CHECK_AFTER_MS = 10 * 60_000;
+const LOOK_MS = 5000;
+
 export class Duties {
   readonly #world: World;
   readonly #signal: AbortSignal;
@@ -48,11 +52,16 @@ export class Duties {
   /** Starts the node of an installed machine; it needs nobody. */
   start(): void {
     if (this.#world.nodeStore !== undefined) this.#node.startFrom(this.#world.nodeStore);
-    void this.#checkImage();
+    if (this.#world.bootSource === "disk") void this.#checkImage();
   }
 
   /** The whole image on the disk against what was installed: a damaged one is told before somebody restarts into it. */
   async #checkImage(): Promise<void> {
+    // Not beside the node's own start: a slow disk has enough to read then.
+    for (let waitedMs = 0; waitedMs < CHECK_AFTER_MS && this.running()?.status.ready !== true; waitedMs += LOOK_MS) {
+      await this.#world.wait(LOOK_MS, this.#signal);
+      if (this.#signal.aborted) return;
+    }
     const check = await this.#world.checkImage(this.#signal);
     if (check === undefined) return;
     this.#world.log[check.kind === "damaged" ? "warn" : "info"](check.text);

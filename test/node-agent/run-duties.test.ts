@@ -311,6 +311,46 @@ describe("a container node", () => {
   });
 });
 
+describe("a node on its disk", () => {
+  test("checks its image once it is Ready, and tells of a damaged one in every session", async () => {
+    const node = fakeNode();
+    let checks = 0;
+    const machine = machineAt({
+      bootSource: "disk",
+      openNode: node.openNode,
+      checkImage: async () => {
+        checks++;
+        return {
+          kind: "damaged",
+          text: "The image on /dev/vda: EFI/a.efi has other bytes. Install this machine anew.",
+        };
+      },
+    });
+    const store = openNodeStore(join(machine.dir, "state"), (text) => void machine.said.push(text));
+    store.saveInstall(workerText(), { order: "o", installId: "i-1" });
+    Object.assign(machine.world, { nodeStore: store });
+    await run(machine, { lifecycle: "approved" });
+    await until("the node", () => node.lives.length === 1);
+    await shows(machine, "not ready: the kubelet is starting");
+    expect(checks).toBe(0);
+    node.say({ ready: true, reason: "" });
+    const told = async () =>
+      (await appliance.inventory.listEvents({ mac: MAC })).filter((e) => JSON.stringify(e).includes("has other bytes"));
+    await until("the event", async () => (await told()).length === 1);
+    await appliance.restart();
+    await until("the second session's", async () => (await told()).length === 2);
+    expect(checks).toBe(1);
+  });
+
+  test("whose STATE is empty says so, with the remedy", async () => {
+    const machine = machineAt({ bootSource: "disk" });
+    Object.assign(machine.world, { nodeStore: openNodeStore(join(machine.dir, "state"), () => {}) });
+    machine.start();
+    await shows(machine, "cannot install: the machine runs from its disk, and STATE on it is empty");
+    expect(machine.screens.at(-1)?.next).toBe("Install this machine anew: slipway install MAC.");
+  });
+});
+
 describe("verbs", () => {
   test("reboot is taken, and done once it is no longer named", async () => {
     const machine = machineAt({});
