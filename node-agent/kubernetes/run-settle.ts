@@ -107,8 +107,11 @@ function noteAnswer(context: NodeContext): void {
 const podsToRun = ({ hasApiAnswered }: NodeContext, pods: readonly KubernetesObject[]) =>
   hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
 
+/** The program has 150 MB, packed: an emulated processor on a busy host was seen to need more than 20 s for its first page. */
+const VERSION_TIMEOUT_MS = 180_000;
+
 async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
-  const { stdout } = await deps.run("kubelet", ["--version"], 20_000);
+  const { stdout } = await deps.run("kubelet", ["--version"], VERSION_TIMEOUT_MS);
   return /v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1];
 }
 
