@@ -1,5 +1,6 @@
 // Everything of an image but the agent and our units, packed and kept by the hash of what it is made from: the long step of a build, and
 // not repeated while only these change. Called by build.ts.
+import { createHash } from "node:crypto";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { findDisallowed, readAllowList, rowsOfVariant } from "./allow-list.ts";
 import { compiledParts, lockedParts } from "./bill-of-materials.ts";
@@ -14,7 +15,7 @@ import { packBody } from "./pack.ts";
 import type { Arch, Variant } from "./packages.ts";
 import type { Progress } from "./progress.ts";
 import type { Toolbox } from "./tools.ts";
-import { addEntry, addParents, type Tree } from "./tree.ts";
+import { addEntry, addParents, sortedPaths, type Tree } from "./tree.ts";
 
 export type BodyInput = {
   arch: Arch;
@@ -31,8 +32,18 @@ export type BodyInput = {
 /** Hash of all that decides the body's bytes. */
 export function bodyKey({ arch, variant, version, locks, kubernetes }: BodyInput): string {
   const packages = [...rowsFor(arch, locks[arch], variant), ...rowsFor("tools", locks.tools, variant)];
-  return hashInputs({ arch, variant, version, packages, others: [grubInputs(), kubernetes?.key ?? null] });
+  const compiled = kubernetes === undefined ? null : [kubernetes.key, placesOf(kubernetes.files)];
+  return hashInputs({ arch, variant, version, packages, others: [grubInputs(), compiled] });
 }
+
+/** Where the compiled files lie, which server/contract decides: their key is of their sources alone. Archives are small. */
+export const placesOf = (files: Tree): unknown[] =>
+  sortedPaths(files).map((path) => {
+    const entry = files.get(path)!;
+    if (entry.kind === "link") return [path, entry.target];
+    return entry.kind === "file" && path.endsWith(".tar") ? [path, sha256(entry.bytes)] : [path];
+  });
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 /** @throws SlipwayError INTERNAL naming each file that these trees may not hold. */
 export function assertAllowed(trees: readonly Tree[], { arch, variant, locks }: BodyInput): void {

@@ -114,7 +114,7 @@ async function readKoffi(input: ImageInput): Promise<Uint8Array> {
 export async function composeImage(input: ImageInput): Promise<ComposedImage> {
   const { arch, variant, version, progress, tools, workDir } = input;
   mkdirSync(workDir, { recursive: true });
-  progress.say(`${arch}: unpacking ${input.lock.packages.length} packages`);
+  progress.say(`${arch} ${variant}: unpacking ${wantedOf(arch, variant).length} packages`);
   const kept = await readKept(input);
   const kernel = await readKernel(input);
   const stubRow = rowOf(input.lock, ({ name }) => name === "systemd-boot-efi", "systemd-boot-efi");

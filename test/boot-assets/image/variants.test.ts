@@ -1,12 +1,14 @@
 // What tells the two variants apart, and what a change of our own files costs.
 import { expect, test } from "vitest";
 import { readAllowList, rowsOfVariant } from "../../../boot-assets/image/allow-list.ts";
+import { placesOf } from "../../../boot-assets/image/body.ts";
 import { rowsFor } from "../../../boot-assets/image/fetch-packages.ts";
 import { hashInputs, hashWithOwn } from "../../../boot-assets/image/inputs.ts";
 import { PROGRAMS } from "../../../boot-assets/image/kubernetes/programs.ts";
 import { readLock } from "../../../boot-assets/image/lock.ts";
 import { ARCHES, VARIANTS, wantedOf } from "../../../boot-assets/image/packages.ts";
 import { composeOwn } from "../../../boot-assets/image/root-tree.ts";
+import type { Tree } from "../../../boot-assets/image/tree.ts";
 
 const names = (rows: readonly { name: string }[]) => rows.map(({ name }) => name);
 
@@ -36,6 +38,16 @@ test("a new agent changes the image's key and not the body's", () => {
   const [one, two] = [composeOwn(Buffer.from("one")), composeOwn(Buffer.from("two"))];
   expect(hashWithOwn("body", one)).not.toBe(hashWithOwn("body", two));
   expect(hashWithOwn("body", one)).toBe(hashWithOwn("body", composeOwn(Buffer.from("one"))));
+});
+
+test("a compiled program that lies elsewhere, or another archive, is another body", () => {
+  const tree = (path: string, archive: string): Tree =>
+    new Map([
+      [path, { kind: "file", mode: 0o755, bytes: Buffer.from("program"), from: "slipway:kubernetes" }],
+      ["images/pause.tar", { kind: "file", mode: 0o644, bytes: Buffer.from(archive), from: "slipway:kubernetes" }],
+    ]);
+  const keys = [tree("usr/bin/a", "x"), tree("usr/bin/b", "x"), tree("usr/bin/a", "y")];
+  expect(new Set(keys.map((each) => JSON.stringify(placesOf(each)))).size).toBe(3);
 });
 
 test("our own units are enabled beside themselves", () => {
