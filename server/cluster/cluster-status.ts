@@ -56,6 +56,8 @@ export type StatusFacts = {
   decision: BootstrapDecision | undefined;
   /** The step of an install with its bytes, newer than what is written down; undefined: there is none. */
   stepOf?(machine: Machine): string | undefined;
+  /** Its agent's line stands, whether or not it has said how the node is. */
+  isInTouch?(machineId: string): boolean;
 };
 
 export function clusterStatus(record: ClusterRecord, facts: StatusFacts): ClusterStatus {
@@ -92,12 +94,13 @@ function nodeView(
   machine: Machine,
   type: NodeView["type"],
   told: readonly ClusterNode[] | undefined,
-  { statusOf, sinceOf, lastHeardMs }: StatusFacts,
+  { statusOf, sinceOf, lastHeardMs, isInTouch }: StatusFacts,
 ): NodeView {
   const status = statusOf(machine.id);
   const node = told?.find((n) => n.name === machine.name);
   const since = status === undefined ? lastHeardMs(machine.id) : sinceOf(machine.id);
-  const reason = reasonOf(machine, status, node, told !== undefined);
+  const isStarting = status === undefined && isInTouch?.(machine.id) === true;
+  const reason = isStarting ? STARTING : reasonOf(machine, status, node, told !== undefined);
   return {
     name: callMachine(machine),
     type,
@@ -112,6 +115,8 @@ function nodeView(
     components: (status?.components ?? []).map(({ name, state, detail }) => ({ name, state, detail })),
   };
 }
+
+const STARTING = "its agent is in touch, and has not said yet how the node is";
 
 /** The node's own word and the API server's must both be good. */
 function reasonOf(

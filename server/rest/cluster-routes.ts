@@ -47,6 +47,7 @@ function statusOfCluster({ desk }: ClusterParts, { liveOf }: AdminDeps, name: st
     site: view.site,
     waitOf: (m) => desk.waitOf(m),
     decision: view.decisionOf(name),
+    isInTouch: (id) => liveOf?.(id) !== undefined,
     stepOf: (m) => viewOf(m, [], 0, liveOf?.(m.id)).activityReason,
   });
 }

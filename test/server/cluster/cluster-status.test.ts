@@ -26,6 +26,7 @@ type Given = {
   decision?: BootstrapDecision;
   waits?: string;
   endpoint?: string | null;
+  inTouch?: string;
 };
 function look({
   machines = [CP, W],
@@ -33,6 +34,7 @@ function look({
   decision = DONE,
   waits,
   endpoint = "192.0.2.127",
+  inTouch,
 }: Given = {}) {
   const spec = endpoint === null ? {} : { endpoint };
   const record = { name: "rack1", spec, bootstrap: { kind: "never" }, createdAt: "2026-01-02T00:00:00Z" };
@@ -43,6 +45,7 @@ function look({
     lastHeardMs: () => 3,
     waitOf: () => (waits === undefined ? undefined : { waits, next: "slipway do it" }),
     decision,
+    isInTouch: (id) => id === inTouch,
   });
 }
 const without = <T extends object>(value: T, key: keyof T) => {
@@ -159,6 +162,12 @@ const CASES: [name: string, given: Given, summary: string, remedy: string | unde
     { statuses: one({ etcd: { ...data("abc"), healthy: false } }) },
     "etcd on cp1: does not answer",
     "slipway events cp1",
+  ],
+  [
+    "a node that has just come",
+    { statuses: { m1: CP_STATUS }, inTouch: "m2" },
+    "w1 is not ready: its agent is in touch, and has not said yet how the node is",
+    "slipway events w1",
   ],
   [
     "a part of a node",
