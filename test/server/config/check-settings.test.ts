@@ -121,7 +121,7 @@ const ROWS: { name: string; text: string; want: string[]; interfaceNames?: strin
   {
     name: "a wrong word, with line and column of the value",
     text: WHOLE.replace("dhcp: auto", "dhcp: prxy"),
-    want: ['slipway.yaml:12:11: interfaces.eth1.dhcp: must be one of auto, server, proxy, off, found "prxy"'],
+    want: ['slipway.yaml:13:11: interfaces.eth1.dhcp: must be one of auto, server, proxy, off, found "prxy"'],
   },
   {
     name: "all faults at once, in the order of the file",
