@@ -41,7 +41,7 @@ export type KubernetesDeps = {
 
 /** A node's Kubernetes, running. Nothing here ends what runs: services and pods outlive the agent. */
 export interface KubernetesNode {
-  /** What the appliance wants, or wanted last; undefined while nobody has ever said. Takes effect within a second. */
+  /** What the appliance wants, or wanted last; undefined while nobody has ever said. Takes effect within two seconds. */
   setOrders(orders: ClusterOrders | undefined): void;
   /** As of the last look, at most a few seconds old. */
   status(): NodeStatus;

@@ -100,13 +100,20 @@ class RunningNode implements KubernetesNode {
         await this.#turn();
         this.#context.tell.over("fault");
       } catch (error) {
-        this.#context.setup ??= `a fault inside the agent: ${(error as Error).message}`;
-        this.#context.tell.once("fault", `Kubernetes: ${(error as Error).message}; tried again.`);
+        this.#tellFault((error as Error).message);
       }
       // The API's first answer lets the next things begin: no rest before them.
       if (hadAnswered === this.#context.hasApiAnswered)
         await this.#rest(Math.max(EAGER_MS, endsAtMs - performance.now()));
     }
+  }
+
+  /** A full disk, a file system that became read-only: the node is not what its last status says, and goes on by itself. */
+  #tellFault(message: string): void {
+    const context = this.#context;
+    context.isReady = false;
+    context.tell.once("fault", `Kubernetes: ${message}; tried again.`);
+    this.#publish({ ...this.#status, ready: false, reason: `the agent cannot go on: ${message}` });
   }
 
   async #turn(): Promise<void> {

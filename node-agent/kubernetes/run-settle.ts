@@ -118,6 +118,8 @@ async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
 /** /var first: all that follows writes there. */
 async function mountEphemeral(context: NodeContext): Promise<string | undefined> {
   const { ephemeralDevice } = context.deps;
+  // Nothing unmounts it while the node is whole.
+  if (context.isReady) return undefined;
   return ephemeralDevice === undefined ? undefined : startServices(context, [ephemeralService(ephemeralDevice)]);
 }
 
