@@ -1,6 +1,6 @@
 // What a rig machine runs in the agent's place: the installer by itself, on real firmware, without an appliance. Built into
 // an initramfs of the test's own by install-rig.ts; no image carries it. Prints one JSON line for each thing it has to say.
-import { readFileSync } from "node:fs";
+import { constants, openSync, readFileSync, writeSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -20,10 +20,14 @@ import { THIS_MACHINE } from "../../../node-agent/observe.ts";
 import type { RigJob } from "./install-rig.ts";
 
 const job = JSON.parse(readFileSync("/run/rig/job.json", "utf8")) as RigJob;
-const say = (what: string, value: unknown) =>
-  process.stdout.write(
-    `RIG ${what} ${JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? Number(each) : each))}\n`,
-  );
+/** Opened and written as the agent's screen does it: a serial line may be held back by its other end. */
+const line = readFileSync("/sys/class/tty/console/active", "utf8").trim().split(" ").at(-1);
+const console = openSync(`/dev/${line}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+function say(what: string, value: unknown): void {
+  const json = JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? Number(each) : each));
+  writeSync(console, `RIG ${what} ${json}\r\n`);
+}
+process.on("uncaughtException", (fault) => say("fault", String(fault.stack)));
 const calls = await openDiskCalls();
 const never = new AbortController().signal;
 
@@ -80,6 +84,7 @@ async function sayBootEntries(): Promise<void> {
   say("kept", all.filter((name) => name.startsWith("Slipway")).sort());
 }
 
+say("begins", process.arch);
 await waitForDisk();
 await ACTIONS[job.action]();
 await sayBootEntries();

@@ -56,8 +56,6 @@ const UNIT = `[Service]
 Type=exec
 ExecStart=
 ExecStart=/usr/bin/node --lite-mode --max-semi-space-size=1 --v8-pool-size=1 /run/rig/driver.mjs
-StandardOutput=file:/dev/console
-StandardError=file:/dev/console
 WatchdogSec=0
 Restart=no
 `;
