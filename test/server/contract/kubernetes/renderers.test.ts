@@ -65,9 +65,9 @@ describe("addresses", () => {
     const config = controlPlane();
     const first = facts({ addresses: ["192.0.2.5", "192.0.2.7"] });
     expect(chooseNodeIp(config, first)).toEqual({ kind: "address", ip: "192.0.2.7" });
-    expect(etcdArguments(config, config.controlPlane, first, { kind: "bootstrap", token: "install-1" }).join(" ")).not.toContain(
-      "192.0.2.5",
-    );
+    expect(
+      etcdArguments(config, config.controlPlane, first, { kind: "bootstrap", token: "install-1" }).join(" "),
+    ).not.toContain("192.0.2.5");
     const etcd = planCertificates(config, first).filter((p) => p.name.startsWith("etcd-"));
     expect(JSON.stringify(etcd)).not.toContain("192.0.2.5");
     expect(planCertificates(config, first)[0]?.altNames?.ips).toContain("192.0.2.5");
