@@ -12,8 +12,9 @@ import { readUnits } from "./run-systemd.ts";
 import { SERVICE_ORDER } from "./services.ts";
 
 /** Looks are often: whoever does not answer in this time counts as silent. */
-const LOOK_TIMEOUT_MS = 5000;
-const READY_TIMEOUT_MS = 1000;
+/** Nobody who is there is refused for being slow: an API server that is gone refuses at once. Under emulation an answer takes seconds. */
+const LOOK_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 4000;
 
 /** The node's clients; undefined while their certificates are not there. */
 export type Clients = {
