@@ -11,8 +11,7 @@ import { readEtcdData, readText } from "./run-files.ts";
 import { readUnits } from "./run-systemd.ts";
 import { SERVICE_ORDER } from "./services.ts";
 
-/** Looks are often: whoever does not answer in this time counts as silent. */
-/** Nobody who is there is refused for being slow: an API server that is gone refuses at once. Under emulation an answer takes seconds. */
+/** Generous: an API server that is gone refuses at once, and under emulation an answer takes seconds. */
 const LOOK_TIMEOUT_MS = 15_000;
 const READY_TIMEOUT_MS = 4000;
 
