@@ -80,6 +80,9 @@ async function reset(
   return outcome.kind === "failed" ? outcome : { kind: "reset" };
 }
 
+/** What the node writes itself as it runs: an install that is met again leaves them. */
+const LIVING: ReadonlySet<string> = new Set(["network", "time"] satisfies (keyof typeof STATE_NAMES)[]);
+
 /** Whose disk it is: the marker names owner and machine. */
 function holderOf({ ownerPublicKey, machineId }: Identity): { owner: string; machine: string } | undefined {
   if (ownerPublicKey === "") return undefined;
@@ -109,6 +112,7 @@ function stateFilesOf(
     path: `/${STATE_NAMES[name as keyof typeof STATE_NAMES]}`,
     name,
     bytes: Buffer.from(text),
+    isLiving: LIVING.has(name),
   }));
 }
 

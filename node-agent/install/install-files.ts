@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { renderGrubConfig, renderGrubEntry, renderSums, type SlotVolumes } from "./grub-config.ts";
 import { encodeGrubEnv, withBlessed } from "./grub-env.ts";
-import type { FileContent, FileSpec, InstallTarget, Sized, Volume } from "./install-step.ts";
+import type { FileContent, FileSpec, GivenFile, InstallTarget, Sized, Volume } from "./install-step.ts";
 import { type Firmware, type LayoutGuids, SLOTS } from "./layout.ts";
 import { formatEntryName, LOADER_CONF_TEXT, renderEntry } from "./loader-entries.ts";
 import {
@@ -20,7 +20,7 @@ import {
 import { renderUkiSums } from "./slot-sums.ts";
 
 /** `stage` decides what a missing file means: a payload that is missing takes all pointers away first. */
-export type StagedFile = FileSpec & { stage: "state" | "payload" | "pointer" };
+export type StagedFile = FileSpec & { stage: "state" | "payload" | "pointer"; isLiving?: boolean };
 
 /** The files of a first install: it fills slot EFI, and gives BOOT a loader that finds nothing yet. */
 export function installFiles(
@@ -29,12 +29,18 @@ export function installFiles(
   guids: LayoutGuids,
   install: number,
 ): StagedFile[] {
-  const state = target.state.map(({ path, name, bytes, sha256 }): StagedFile => {
-    return { stage: "state", on: "STATE", path, content: { kind: "given", name }, bytes, sha256 };
-  });
   const slots = firmware === "bios" ? grubFiles(target, guids, install) : uefiFiles(firmware, target, install);
-  return [...state, ...slots];
+  return [...target.state.map(stateFile), ...slots];
 }
+
+/** Whether what stands at a file's place makes writing it needless. A living file has only to be there. */
+export const isThere = (found: Sized | undefined, file: Sized & { isLiving?: boolean }): boolean =>
+  file.isLiving === true ? (found?.bytes ?? 0) > 0 : found?.bytes === file.bytes && found.sha256 === file.sha256;
+
+const stateFile = ({ path, name, bytes, sha256, isLiving = false }: GivenFile): StagedFile => ({
+  ...{ stage: "state", on: "STATE", path, content: { kind: "given", name }, bytes, sha256 },
+  isLiving,
+});
 
 function uefiFiles(
   firmware: Exclude<Firmware, "bios">,

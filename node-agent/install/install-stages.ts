@@ -45,12 +45,19 @@ export function stagesOf(steps: readonly Step[]): Stage[] {
 function labelled(steps: readonly Step[]): Labelled[] {
   let phase: Phase | undefined;
   return steps.flatMap((step) => {
-    if (step.kind === "write-marker") phase = step.marker.phase;
+    if (step.kind === "write-marker") {
+      // With this one a plan begins that makes no file systems.
+      if (phase === undefined && step.marker.phase === "filling") return opsOf(step).map((op) => ({ ...REOPENS, op }));
+      phase = step.marker.phase;
+    }
     if (step.kind === "write-file") return labelledFile(step.file);
     const text = textOf(step, phase);
     return opsOf(step).map((op) => ({ text, op, bytes: op.op === "disk-zero" ? op.range.bytes : 0 }));
   });
 }
+
+/** Not of this boot's making, and so with another identity: plan-install.ts says when. */
+const REOPENS = { text: "opens the install again, which ended unheard", bytes: 0 };
 
 type Texts = {
   [K in Exclude<Step["kind"], "write-file">]: (step: Extract<Step, { kind: K }>, phase: Phase | undefined) => string;

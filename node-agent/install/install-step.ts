@@ -22,6 +22,9 @@ export type FileContent =
 
 export type FileSpec = Sized & { on: Volume; path: string; content: FileContent };
 
+/** A file on STATE. `isLiving`: the node goes on writing it (its last lease, its clock), so whatever stands there holds. */
+export type GivenFile = Sized & { path: string; name: string; isLiving?: boolean };
+
 /** A place on the disk, in bytes from its start. */
 export type DiskRange = { offset: number; bytes: number };
 
@@ -79,5 +82,5 @@ export type InstallTarget = {
   grub: { core: Sized; boot: Sized };
   meta: MetaTags;
   /** Machine config and identity on STATE, in the order in which they are written. */
-  state: readonly (Sized & { path: string; name: string })[];
+  state: readonly GivenFile[];
 };

@@ -4,7 +4,7 @@
 import type { DiskClass } from "./classify-disk.ts";
 import { HEAD_BYTES, MARKER_END, MARKER_OFFSET, TAIL_BYTES } from "./disk-areas.ts";
 import { planBootOrder } from "./efi-boot-order.ts";
-import { installFiles, type StagedFile, volumeId } from "./install-files.ts";
+import { installFiles, isThere, type StagedFile, volumeId } from "./install-files.ts";
 import type { DiskRange, InstallFacts, InstallPlan, InstallTarget, Sized, Step, Volume } from "./install-step.ts";
 import { type Firmware, type Layout, planLayout } from "./layout.ts";
 import type { Marker, Phase } from "./marker.ts";
@@ -29,12 +29,16 @@ const FOREIGN: readonly DiskClass["kind"][] = ["other-machine", "other-owner", "
 
 const ARCH: Record<Firmware, "amd64" | "arm64"> = { "uefi-x86_64": "amd64", "uefi-arm64": "arm64", bios: "amd64" };
 
-/** Plans the install. `steps` is empty when this very order is complete; a later boot order of a person is left alone. */
+/**
+ * Plans the install. `steps` is empty when this very order is complete and STATE holds what is given; a later boot order of a
+ * person is left alone. A complete one whose STATE holds other things is opened again: the power went before the appliance
+ * heard of the end, the machine enrolled anew, and from its disk it would come with a key that nobody takes any more.
+ */
 export function planInstall(facts: InstallFacts, target: InstallTarget): InstallPlan {
   const before = markerOf(facts.disk.class);
   const isSameOrder = before?.order === target.order;
-  const isComplete = isSameOrder && facts.disk.class.kind === "ours" && facts.disk.class.state === "complete";
-  if (isComplete) return { kind: "steps", steps: [], install: before.install };
+  const isComplete = isSameOrder && isWholeDisk(facts.disk.class);
+  if (isComplete && holdsState(facts.files.STATE, target)) return { kind: "steps", steps: [], install: before.install };
   const refusal = refuse(facts, target);
   if (refusal !== undefined) return refusal;
   const guids = before?.guids ?? target.guids;
@@ -61,8 +65,18 @@ export function planInstall(facts: InstallFacts, target: InstallTarget): Install
     marker,
     sequence: lastSequence(facts.disk.class),
   };
-  return { kind: "steps", steps: number(stepsFrom(phase, context), context), install };
+  // Said before the first byte changes: a disk with half of it is no node's own.
+  const reopening = phase === "filling" && isComplete ? [phaseMarker(context, "filling")] : [];
+  return { kind: "steps", steps: number([...reopening, ...stepsFrom(phase, context)], context), install };
 }
+
+const isWholeDisk = (disk: DiskClass): boolean => disk.kind === "ours" && disk.state === "complete";
+
+/** Whether STATE holds every file that is given, as it is given. @param found files of STATE; undefined: it cannot be mounted. */
+export const holdsState = (
+  found: ReadonlyMap<string, Sized> | undefined,
+  { state }: Pick<InstallTarget, "state">,
+): boolean => state.every((file) => isThere(found?.get(file.path), file));
 
 type Context = {
   facts: InstallFacts;
@@ -82,7 +96,7 @@ function startPhase({ disk: { class: disk }, files }: InstallFacts, isSameOrder:
   // A table that somebody changed under a filled disk: the files cannot be trusted to be where they were. Nor can a volume
   // be filled that nobody can mount.
   const isWhole = VOLUMES.every((volume) => files[volume] !== undefined);
-  return disk.marker.phase === "filling" && isWhole ? "filling" : "partitioning";
+  return isWhole && (disk.marker.phase === "filling" || isWholeDisk(disk)) ? "filling" : "partitioning";
 }
 
 function stepsFrom(phase: Phase, context: Context): Step[] {
@@ -144,12 +158,15 @@ function fillingSteps(context: Context, isFresh: boolean): Step[] {
   const { facts, target, layout, install, marker } = context;
   const there = (file: StagedFile): Sized | undefined => (isFresh ? undefined : facts.files[file.on]?.get(file.path));
   const files = installFiles(facts.firmware, target, marker.guids, install);
-  const missing = files.filter((file) => !isSame(there(file), file));
+  const isWrong = (file: StagedFile) => !isThere(there(file), file);
+  const isPayloadWrong = files.some((file) => file.stage === "payload" && isWrong(file));
+  // What points to a payload that is written again goes first, and so comes again after it.
+  const missing = files.filter((file) => isWrong(file) || (isPayloadWrong && file.stage === "pointer"));
   const meta = layout.partitions.find(({ label }) => label === "META")!;
   const tags = metaTags(target.meta, install);
   const hasMeta = !isFresh && facts.meta.kind === "meta" && isSameTags(facts.meta.tags, tags);
   return [
-    ...(isFresh ? [] : leftovers(facts, files, missing)),
+    ...(isFresh ? [] : leftovers(facts, files, isPayloadWrong)),
     ...(hasMeta ? [] : [{ kind: "write-meta" as const, offset: meta.offset, tags }]),
     ...missing.map((file): Step => ({ kind: "write-file", file: specOf(file) })),
     ...bootSteps(context, isFresh),
@@ -162,8 +179,7 @@ export const metaTags = (given: MetaTags, install: number): MetaTags =>
   new Map([...given, [SLIPWAY_TAGS.installNumber, Buffer.from(String(install))]]);
 
 /** What a cut write left; and, where a payload has to be written again, everything that points to it. */
-function leftovers(facts: InstallFacts, files: readonly StagedFile[], missing: readonly StagedFile[]): Step[] {
-  const isPayloadMissing = missing.some(({ stage }) => stage !== "pointer");
+function leftovers(facts: InstallFacts, files: readonly StagedFile[], isPayloadWrong: boolean): Step[] {
   const known = new Map(files.map((file) => [`${file.on}:${file.path}`, file.stage]));
   const steps: Step[] = [];
   for (const on of VOLUMES) {
@@ -172,7 +188,7 @@ function leftovers(facts: InstallFacts, files: readonly StagedFile[], missing: r
       // STATE is the agent's: what else it keeps there is none of ours.
       if (isTemporary(path) || (stage === undefined && on !== "STATE")) {
         steps.push({ kind: "remove-file", on, path, why: "left by a write that was cut, or by an earlier install" });
-      } else if (stage === "pointer" && isPayloadMissing) {
+      } else if (stage === "pointer" && isPayloadWrong) {
         steps.push({ kind: "remove-file", on, path, why: "it points to a file that is not whole" });
       }
     }
@@ -206,7 +222,6 @@ function number(steps: readonly Step[], { sequence }: Context): Step[] {
 }
 
 const specOf = ({ on, path, content, bytes, sha256 }: StagedFile) => ({ on, path, content, bytes, sha256 });
-const isSame = (a: Sized | undefined, b: Sized) => a?.bytes === b.bytes && a.sha256 === b.sha256;
 const isSameTags = (a: MetaTags, b: MetaTags) =>
   a.size === b.size &&
   [...b].every(([tag, value]) => Buffer.compare(a.get(tag) ?? Buffer.alloc(0), value) === 0 && a.has(tag));
@@ -217,8 +232,12 @@ function lastSequence(disk: DiskClass): number {
   return "marker" in disk ? disk.marker.sequence : 0;
 }
 
-/** Whether `InstallFacts.files` must be filled: only there can files be whole. Elsewhere nothing is mounted or hashed. */
-export const needsFiles = (disk: DiskClass): boolean => disk.kind === "ours" && disk.marker.phase === "filling";
+/**
+ * Whether `InstallFacts.files` must be filled: only there can files be whole. Elsewhere nothing is mounted or hashed.
+ * @param order the install's; undefined in a reset.
+ */
+export const needsFiles = (disk: DiskClass, order: string | undefined): boolean =>
+  disk.kind === "ours" && (disk.marker.phase === "filling" || (isWholeDisk(disk) && disk.marker.order === order));
 
 /** The marker that counts: a foreign one is not gone on with, whatever it says. */
 export const markerOf = (disk: DiskClass): Marker | undefined => (disk.kind === "ours" ? disk.marker : undefined);

@@ -1,11 +1,14 @@
 // What is true now of the machine and of the disk that was chosen, as plan-install.ts asks for it. Edge: reads only, and mounts
 // volumes where an install was cut while it wrote files. run-install.ts and run-reset.ts call it.
 import { createHash } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { Disk } from "../../server/contract/generated/agent.ts";
+import type { InstallConfig } from "../../server/contract/machine-config/node-config.ts";
 import type { Observer } from "../observe.ts";
 import { readDisks } from "../read-disks.ts";
 import { exists } from "../read-sysfs.ts";
-import type { Candidate } from "./choose-disk.ts";
+import type { Candidate, DiskWish } from "./choose-disk.ts";
 import { classifyDisk, type DiskClass, type Holder } from "./classify-disk.ts";
 import type { InstallFacts, Sized, Volume } from "./install-step.ts";
 import { type Firmware, type Layout, planLayout } from "./layout.ts";
@@ -31,6 +34,16 @@ export async function readCandidates(machine: Observer, holder: Holder, calls: D
   return candidates;
 }
 
+/** What the config says of the disk, and which one that is on this machine. */
+export async function readWish({ root }: Observer, { disk, diskSelector }: InstallConfig): Promise<DiskWish> {
+  const resolved = disk === undefined ? undefined : await realpath(join(root, disk)).catch(() => undefined);
+  return {
+    ...(disk === undefined ? {} : { disk }),
+    ...(resolved === undefined ? {} : { resolved: basename(resolved) }),
+    ...(diskSelector === undefined ? {} : { diskSelector }),
+  };
+}
+
 async function classOf(machine: Observer, disk: Disk, holder: Holder, calls: DiskCalls): Promise<DiskClass> {
   if (disk.sizeBytes === 0n) return { kind: "foreign", detail: "no medium", signatures: [] };
   try {
@@ -45,6 +58,8 @@ export type FactsFrom = {
   machine: Observer;
   firmware: Firmware;
   holder: Holder;
+  /** The install's; undefined in a reset. */
+  order?: string;
   disk: OpenDisk;
   mounts: Mounts;
   calls: DiskCalls;
@@ -59,7 +74,7 @@ export async function readInstallFacts(from: FactsFrom): Promise<InstallFacts> {
   const guids = markerOf(diskClass)?.guids;
   const laid = guids === undefined ? undefined : planLayout(disk, firmware, guids);
   const layout = laid?.kind === "layout" ? laid.layout : undefined;
-  const isFilling = layout !== undefined && needsFiles(diskClass);
+  const isFilling = layout !== undefined && needsFiles(diskClass, from.order);
   return {
     firmware,
     disk: {

@@ -2,36 +2,36 @@
 // The agent's session calls it, as often as it takes, with the same order: what is done already is not done again.
 
 import { createHash } from "node:crypto";
-import { realpath } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { InstallStep } from "../../server/contract/generated/agent.ts";
 import type { InstallConfig } from "../../server/contract/machine-config/node-config.ts";
 import { uptimeMs } from "../clock-service.ts";
 import type { Observer } from "../observe.ts";
-import { type Candidate, chooseDisk, type DiskWish } from "./choose-disk.ts";
+import { type Candidate, chooseDisk } from "./choose-disk.ts";
 import type { Holder } from "./classify-disk.ts";
 import { judgeBootOrder } from "./efi-boot-order.ts";
 import { type Failed, failedBy } from "./fault-reasons.ts";
 import { getPart, type ImageManifest, isOwnersSignature, type Part, parseImageManifest } from "./image-manifest.ts";
 import { BOOT_ENTRIES_TEXT, type Stage, stagesOf } from "./install-stages.ts";
-import type { InstallTarget, Sized, Step } from "./install-step.ts";
+import type { GivenFile, InstallTarget, Sized, Step } from "./install-step.ts";
 import { type Firmware, type Layout, type LayoutGuids, partitionNumber, planLayout } from "./layout.ts";
 import type { MetaTags } from "./meta.ts";
 import { readBootVariables } from "./open-boot-variables.ts";
 import { findPartition, type OpenDisk, openDisk, type PartitionFinder } from "./open-disk.ts";
 import type { DiskCalls } from "./open-disk-calls.ts";
-import { markerOf, planInstall } from "./plan-install.ts";
-import { readCandidates, readFirmware, readInstallFacts } from "./read-install-facts.ts";
+import { holdsState, markerOf, planInstall } from "./plan-install.ts";
+import { readCandidates, readFirmware, readInstallFacts, readWish } from "./read-install-facts.ts";
 import { type ImageSource, openImageSource } from "./run-fetch.ts";
 import { openMounts } from "./run-mounts.ts";
 import type { OpWorld } from "./run-ops.ts";
 import { openProgress, type Progress } from "./run-progress.ts";
 import { runStages } from "./run-stages.ts";
+import { readStateFiles } from "./run-state-check.ts";
 
 /** A file on STATE: its path from there (a leading slash may be missing), a name for the plan, and its bytes, which stand in no plan and no log. */
-export type StateFile = { path: string; name: string; bytes: Uint8Array };
+export type StateFile = Pick<GivenFile, "path" | "name" | "isLiving"> & { bytes: Uint8Array };
 
 export type InstallInput = {
   machine: Observer;
@@ -98,8 +98,8 @@ async function install(
   if (firmware === undefined) return NO_FIRMWARE;
   const candidates = await (input.place?.candidates?.() ?? readCandidates(machine, input.holder, libc));
   const done = candidates.find((candidate) => isDone(candidate, input.order));
-  if (done !== undefined) return installedOn(done);
-  const choice = chooseDisk(candidates, await wishOf(input), input.order, firmware);
+  if (done !== undefined && (await hasGivenState(input, done.disk.name, firmware))) return installedOn(done);
+  const choice = chooseDisk(candidates, await readWish(machine, input.install), input.order, firmware);
   if (choice.kind === "refused") return { kind: "failed", reason: choice.reason, remedy: choice.remedy };
   at.disk = `/dev/${choice.name}`;
   const manifestText = `installs to ${at.disk} (${choice.reason}): checks the image's manifest`;
@@ -153,7 +153,8 @@ async function installTo({
   const deviceOf: OpWorld["deviceOf"] = (label) => disk.partition(partitionNumber(firmware, label));
   const mounts = openMounts(calls, input.place?.mountDir ?? MOUNT_DIR, deviceOf);
   try {
-    const facts = await readInstallFacts({ machine, firmware, holder, disk, mounts, calls, grub: target.grub });
+    const { order, grub } = target;
+    const facts = await readInstallFacts({ machine, firmware, holder, order, disk, mounts, calls, grub });
     const plan = planInstall(facts, target);
     if (plan.kind === "refused") return { kind: "failed", reason: plan.reason, remedy: plan.remedy };
     progress.end(`it is ${target.image.version}, signed by the owner`);
@@ -197,7 +198,14 @@ async function remarkOn(
   return `${outcome.reason}${refused}. ${outcome.remedy}`;
 }
 
-/** This very order is complete: nothing is asked of the appliance any more. */
+/** Whether STATE of a complete install is of this very enrolment. A disk that cannot be asked is planned for like any other. */
+async function hasGivenState(input: InstallInput, name: string, firmware: Firmware): Promise<boolean> {
+  const from = { machine: input.machine, libc: input.libc, mountDir: input.place?.mountDir ?? MOUNT_DIR };
+  const found = await readStateFiles(from, name, firmware, input.place?.findPartition ?? findPartition);
+  return holdsState(found, { state: givenFiles(input) });
+}
+
+/** This very order is complete: where STATE is right, too, nothing is asked of the appliance any more. */
 const isDone = ({ class: found }: Candidate, order: string): boolean =>
   found.kind === "ours" && found.state === "complete" && found.marker.order === order;
 
@@ -206,16 +214,6 @@ const installedOn = ({ disk, class: found }: Candidate): InstallOutcome => ({
   installNumber: found.kind === "ours" ? found.marker.install : 0,
   disk: `/dev/${disk.name}`,
 });
-
-async function wishOf({ install, machine }: InstallInput): Promise<DiskWish> {
-  const { disk, diskSelector } = install;
-  const resolved = disk === undefined ? undefined : await realpath(join(machine.root, disk)).catch(() => undefined);
-  return {
-    ...(disk === undefined ? {} : { disk }),
-    ...(resolved === undefined ? {} : { resolved: basename(resolved) }),
-    ...(diskSelector === undefined ? {} : { diskSelector }),
-  };
-}
 
 /** Over every install that this machine has on another disk: the newest is the one with the highest number. */
 function firstInstallOf(candidates: readonly Candidate[], chosen: string): number {
@@ -266,9 +264,12 @@ function targetOf(
       boot: hasGrub ? part("grub-boot", "a BIOS starts it") : NOT_USED,
     },
     meta: input.meta,
-    state: input.stateFiles.map(({ path, name, bytes }) => ({ path: join("/", path), name, ...sizedOf(bytes) })),
+    state: givenFiles(input),
   };
 }
+
+const givenFiles = ({ stateFiles }: InstallInput): GivenFile[] =>
+  stateFiles.map(({ bytes, path, ...file }) => ({ ...file, path: join("/", path), ...sizedOf(bytes) }));
 
 /** What the other firmware's machines get. */
 const NOT_USED: Sized = { bytes: 0, sha256: "" };

@@ -93,6 +93,21 @@ describe("stagesOf", () => {
     assertWhole(rest);
     expect(texts(stagesOf(rest))[0]).toBe("writes the OS image to slot EFI");
   });
+  test("a complete install that is met again by a machine that enrolled anew", () => {
+    const machine = machineOf("uefi-x86_64");
+    for (const op of planFor(machine).flatMap(opsOf)) machine.run(op);
+    machine.cut(() => 1);
+    const target = targetOf("uefi-x86_64");
+    const state = target.state.map((file) => ({ ...file, ...sizedOf("another identity") }));
+    const plan = planInstall(machine.facts(HOLDER), { ...target, state });
+    if (plan.kind === "refused") throw new Error(plan.reason);
+    assertWhole(plan.steps);
+    expect(texts(stagesOf(plan.steps))).toEqual([
+      "opens the install again, which ended unheard",
+      "writes META and the machine config",
+      "marks the install as complete",
+    ]);
+  });
   test("a reset", () => {
     const machine = machineOf("uefi-x86_64");
     for (const op of planFor(machine).flatMap(opsOf)) machine.run(op);

@@ -22,7 +22,16 @@ const assetsOf = (image: string) => ({
   boot: sizedOf("grub boot"),
   config: sizedOf(`config for ${image}`),
   identity: sizedOf("identity"),
+  time: sizedOf("the time of the install"),
 });
+
+/** The same order after a new enrolment: the appliance takes no other key than this one any more. */
+const enrolledAnew = { identity: sizedOf("identity 2"), time: sizedOf("a later time") };
+const anewTarget = (firmware: Firmware): InstallTarget => {
+  const target = targetOf(firmware);
+  const given = (name: string) => enrolledAnew[name as keyof typeof enrolledAnew] ?? {};
+  return { ...target, state: target.state.map((file) => ({ ...file, ...given(file.name) })) };
+};
 
 function targetOf(firmware: Firmware, image = "new", over: Partial<InstallTarget> = {}): InstallTarget {
   const { uki, linux, initrd, loader, core, boot, config, identity } = assetsOf(image);
@@ -45,6 +54,7 @@ function targetOf(firmware: Firmware, image = "new", over: Partial<InstallTarget
     state: [
       { path: "/identity.json", name: "identity", ...identity },
       { path: "/config.yaml", name: "config", ...config },
+      { path: "/time.json", name: "time", ...sizedOf("the time of the install"), isLiving: true },
     ],
     ...over,
   };
@@ -186,14 +196,68 @@ describe("planInstall, cut after every single operation", () => {
   }
 });
 
-describe("planInstall", () => {
-  const kinds = (steps: readonly Step[]) =>
-    steps.map((step) => {
-      if (step.kind === "write-marker") return `marker ${step.marker.phase}`;
-      if (step.kind === "write-file") return `${step.file.on} ${step.file.path}`;
-      if (step.kind === "format") return `format ${step.partition}`;
-      return step.kind;
+describe("planInstall, where the power went before the appliance heard of the end and the machine enrolled anew", () => {
+  for (const firmware of ["uefi-x86_64", "bios"] as const) {
+    function complete(): MachineModel {
+      const machine = machineWith("a blank disk", firmware);
+      runAll(machine, stepsOf(planInstall(machine.facts(HOLDER), targetOf(firmware))));
+      machine.serve({ ...assetsOf("new"), ...enrolledAnew });
+      return machine;
+    }
+    test(`the identity on STATE is written again and nothing else: ${firmware}`, () => {
+      const machine = complete();
+      const target = anewTarget(firmware);
+      expect(needsFiles(machine.facts(HOLDER).disk.class, target.order)).toBe(true);
+      const plan = planInstall(machine.facts(HOLDER), target);
+      expect(plan).toMatchObject({ kind: "steps", install: 1 });
+      expect(kinds(stepsOf(plan))).toEqual(["marker filling", "STATE /identity.json", "marker complete"]);
+      runAll(machine, stepsOf(plan));
+      expect(machine.files("STATE")?.get("/identity.json")).toMatchObject(enrolledAnew.identity);
+      expect(machine.files("STATE")?.get("/time.json")).toMatchObject(sizedOf("the time of the install"));
+      assertInstalled(machine, target, "after it");
     });
+    test(`cut after every operation, it never counts as complete with the old identity: ${firmware}`, () => {
+      const target = anewTarget(firmware);
+      const count = stepsOf(planInstall(complete().facts(HOLDER), target)).flatMap(opsOf).length;
+      for (let cut = 0; cut <= count; cut++) {
+        const where = `cut after ${cut} of ${count} operations, seed ${cut}`;
+        const machine = complete();
+        for (const op of stepsOf(planInstall(machine.facts(HOLDER), target))
+          .flatMap(opsOf)
+          .slice(0, cut))
+          machine.run(op);
+        machine.cut(chanceOf(cut));
+        assertSafe(machine, where);
+        runAll(machine, stepsOf(planInstall(machine.facts(HOLDER), target)));
+        machine.cut(() => 1);
+        expect(machine.files("STATE")?.get("/identity.json"), where).toMatchObject(enrolledAnew.identity);
+        assertInstalled(machine, target, where);
+      }
+    });
+    test(`a payload that is not whole either is written again: ${firmware}`, () => {
+      const machine = complete();
+      const facts = machine.facts(HOLDER);
+      const path = firmware === "bios" ? "/slipway/1.lin" : "/slipway/1.efi";
+      const files = { ...facts.files, EFI: new Map([...facts.files.EFI!, [path, sizedOf("flipped")]] as const) };
+      const steps = stepsOf(planInstall({ ...facts, files }, anewTarget(firmware)));
+      expect(kinds(steps)).toContain(`EFI ${path}`);
+      runAll(machine, steps);
+      assertInstalled(machine, anewTarget(firmware), "after it");
+    });
+    test(`another order's disk is not read: ${firmware}`, () =>
+      expect(needsFiles(complete().facts(HOLDER).disk.class, "order-3")).toBe(false));
+  }
+});
+
+const kinds = (steps: readonly Step[]) =>
+  steps.map((step) => {
+    if (step.kind === "write-marker") return `marker ${step.marker.phase}`;
+    if (step.kind === "write-file") return `${step.file.on} ${step.file.path}`;
+    if (step.kind === "format") return `format ${step.partition}`;
+    return step.kind;
+  });
+
+describe("planInstall", () => {
   test("plans a UEFI disk in this order", () => {
     const machine = machineWith("a blank disk", "uefi-x86_64");
     const steps = stepsOf(planInstall(machine.facts(HOLDER), targetOf("uefi-x86_64")));
@@ -208,6 +272,7 @@ describe("planInstall", () => {
       "write-meta",
       "STATE /identity.json",
       "STATE /config.yaml",
+      "STATE /time.json",
       "EFI /slipway/1.efi",
       "EFI /slipway/1.sum",
       "EFI /loader/loader.conf",
@@ -249,7 +314,7 @@ describe("planInstall", () => {
     for (const step of steps) {
       runAll(machine, [step]);
       const facts = machine.facts(HOLDER);
-      if (!needsFiles(facts.disk.class)) continue;
+      if (!needsFiles(facts.disk.class, target.order)) continue;
       const next = stepsOf(planInstall(facts, target)).length;
       expect(next).toBeLessThan(left);
       left = next;

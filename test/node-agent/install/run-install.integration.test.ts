@@ -81,7 +81,14 @@ function serve(manifest = manifestFor(), over: Record<string, Buffer> = {}): voi
   served = { ...PARTS, "manifest.json": manifest, "manifest.sig": sign(null, manifest, privateKey), ...over };
 }
 
-type Over = { order?: string; mayWipe?: boolean; wipe?: boolean; config?: Buffer; signal?: AbortSignal };
+type Over = {
+  order?: string;
+  mayWipe?: boolean;
+  wipe?: boolean;
+  config?: Buffer;
+  key?: string;
+  signal?: AbortSignal;
+};
 
 function install(
   on: LoopMachine,
@@ -96,7 +103,11 @@ function install(
     install: over.wipe === undefined ? {} : { wipe: over.wipe },
     holder: HOLDER,
     ownerPublicKey: OWNER,
-    stateFiles: [{ path: "config.yaml", name: "config", bytes: over.config ?? Buffer.from("machine: {}\n") }],
+    stateFiles: [
+      { path: "config.yaml", name: "config", bytes: over.config ?? Buffer.from("machine: {}\n") },
+      { path: "key.pem", name: "key", bytes: Buffer.from(over.key ?? "key 1") },
+      { path: "time.json", name: "time", bytes: Buffer.from(String(performance.now())), isLiving: true },
+    ],
     meta: new Map(),
     newId: randomUUID,
     libc: on.calls,
@@ -145,6 +156,21 @@ describe("runInstall", () => {
     expect(ends.find(({ text }) => text.startsWith("writes the initramfs"))?.bytesDone).toBe(BigInt(7 * MIB));
     asked = [];
     expect(await install(machine)).toMatchObject({ kind: "installed", installNumber: 1 });
+    expect(asked).toEqual([]);
+  });
+  test("met again by a machine that enrolled anew, a complete install gets its key and no second image", async () => {
+    serve();
+    machine = new LoopMachine(calls);
+    await install(machine);
+    const time = readState(machine, "time.json");
+    asked = [];
+    expect(await install(machine, { key: "key 2" })).toMatchObject({ kind: "installed", installNumber: 1 });
+    expect(asked).toEqual(["manifest.json", "manifest.sig"]);
+    expect(readState(machine, "key.pem")).toBe("key 2");
+    expect(readState(machine, "time.json")).toBe(time);
+    await assertInstalled(machine);
+    asked = [];
+    expect(await install(machine, { key: "key 2" })).toMatchObject({ kind: "installed", installNumber: 1 });
     expect(asked).toEqual([]);
   });
   test("leaves foreign data alone, until a person says that it may go", async () => {
