@@ -53,7 +53,7 @@ const CALL_DEADLINE_MS = 15_000;
 const OPTIONS = {
   // Half-open connections (a switch lost its power) are found within half a minute, both ways.
   "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 25_000,
   "grpc.max_receive_message_length": 256 * 1024,
   // Retries are run-agent.ts's, with its own backoff and a line on the screen.
   "grpc.enable_retries": 0,

@@ -2,7 +2,7 @@
 -- Never edited after release: a change is a new file.
 
 -- Roles come from files now: which names exist is the topology's question, not the database's.
-DROP INDEX machines_untouched;
+DROP INDEX IF EXISTS machines_untouched;
 ALTER TABLE machines ADD COLUMN any_role TEXT;
 UPDATE machines SET any_role = role;
 ALTER TABLE machines DROP COLUMN role;

@@ -63,7 +63,7 @@ const CHANNEL_OPTIONS = {
   "grpc.max_concurrent_streams": 8,
   "grpc-node.max_session_memory": 2,
   "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 25_000,
   // Who connects and asks nothing is let go.
   "grpc.max_connection_idle_ms": 60_000,
 };
