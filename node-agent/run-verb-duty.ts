@@ -9,6 +9,8 @@ import type { Failed } from "./world.ts";
 
 const RETRY_MS = 60_000;
 const POWER_RETRY_MS = 10_000;
+/** Pods and etcd end by themselves in this time, or with the power. */
+const END_MS = 30_000;
 
 export class VerbDuty {
   readonly #room: Room;
@@ -59,8 +61,8 @@ export class VerbDuty {
   }
 
   readonly #verbs: Record<string, (id: string) => Promise<Failed | undefined>> = {
-    reboot: () => this.#power(() => this.#room.world.power.reboot()),
-    shutdown: () => this.#power(() => this.#room.world.power.powerOff()),
+    reboot: () => this.#endAnd(() => this.#room.world.power.reboot()),
+    shutdown: () => this.#endAnd(() => this.#room.world.power.powerOff()),
     reset: (id) => this.#reset(id),
   };
 
@@ -80,6 +82,18 @@ export class VerbDuty {
       this.#wake = new AbortController();
       await world.wait(RETRY_MS, AbortSignal.any([signal, this.#wake.signal]));
     }
+  }
+
+  /** The node's services are ended in their order first, etcd after the pods: cut off, its members notice late. */
+  async #endAnd(act: () => Promise<void>): Promise<undefined> {
+    const { world, signal } = this.#room;
+    // Should the agent be restarted meanwhile, the machine still comes back only once.
+    world.store.saveVerb(undefined);
+    const ended = this.#node.end().catch((error: Error) => world.log.warn(`The node's end: ${error.message}`));
+    const over = new AbortController();
+    await Promise.race([ended, world.wait(END_MS, AbortSignal.any([signal, over.signal]))]);
+    over.abort();
+    return this.#power(act);
   }
 
   /** The verb's file goes first: the restarted machine must not do it again. */

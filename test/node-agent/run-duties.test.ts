@@ -97,6 +97,7 @@ function fakeNode() {
       },
       end: async () => {
         life.ended = true;
+        await node.onEnd();
       },
     };
   };
@@ -104,7 +105,8 @@ function fakeNode() {
     status = { ...status, ...next };
     for (const listener of listeners) listener();
   };
-  return { lives, orders, openNode, say };
+  const node = { lives, orders, openNode, say, onEnd: async (): Promise<void> => {} };
+  return node;
 }
 
 describe("an install on metal", () => {
@@ -292,6 +294,35 @@ describe("a container node", () => {
     });
     await shows(machine, "Ready");
     expect((await record(id))?.lifecycle).toBe("ready");
+  });
+
+  test.each(["reboot", "shutdown"] as const)("%s ends its services first", async (verb) => {
+    const { machine, node } = container();
+    const id = await run(machine);
+    await until("the node", () => node.lives.length === 1);
+    const said = { reboot: "reboot", shutdown: "power off" }[verb];
+    let endedBefore = false;
+    node.onEnd = async () => {
+      endedBefore = !machine.said.includes(said);
+    };
+    await appliance.inventory.changeMachines([], [{ id, verb: { id: "v1", verb, at: Date.now() } }], "anna");
+    await until(said, () => machine.said.includes(said));
+    expect(endedBefore).toBe(true);
+    expect(machine.world.store.readVerb()).toBeUndefined();
+  });
+
+  test("shutdown does not wait for ever for services that do not end", async () => {
+    const { machine, node } = container();
+    const id = await run(machine);
+    await until("the node", () => node.lives.length === 1);
+    node.onEnd = () => new Promise(() => {});
+    await appliance.inventory.changeMachines(
+      [],
+      [{ id, verb: { id: "v1", verb: "shutdown", at: Date.now() } }],
+      "anna",
+    );
+    await until("power off", () => machine.said.includes("power off"));
+    expect(node.lives[0]).toMatchObject({ ended: true });
   });
 
   test("is reset: services ended, STATE blank, power off", async () => {
