@@ -13,7 +13,7 @@ import { openWorld } from "./open-world.ts";
 import { runAgent } from "./run-agent.ts";
 import { openScreen } from "./run-screen.ts";
 
-/** systemd restarts the agent when it hears nothing for WatchdogSec=60. */
+/** systemd restarts the agent when it hears nothing for WatchdogSec=3min. */
 const WATCHDOG_EVERY_MS = 20_000;
 
 // The image keeps everything at its place; a test names other directories.
