@@ -25,8 +25,20 @@ import { staticPodUrl } from "./services.ts";
 export type NodeDirectory = { path: string; uid: number; mode: number };
 
 /** On EPHEMERAL: made once it is mounted. */
+/** A new EPHEMERAL is empty: what tmpfiles made lies on the /var that it covers. */
+const VAR_DIRECTORIES: readonly NodeDirectory[] = [
+  { path: "/var/lib", uid: 0, mode: 0o755 },
+  { path: "/var/log", uid: 0, mode: 0o755 },
+  { path: "/var/tmp", uid: 0, mode: 0o1777 },
+  { path: "/var/opt", uid: 0, mode: 0o755 },
+  { path: "/var/opt/cni", uid: 0, mode: 0o755 },
+];
+/** Link → target. */
+export const VAR_LINKS = { "/var/run": "../run" } as const;
+
 export function nodeDirectories({ controlPlane }: NodeConfig): NodeDirectory[] {
   const shared = [
+    ...VAR_DIRECTORIES,
     { path: "/var/lib/kubelet", uid: 0, mode: 0o700 },
     // The kubelet looks into it even though nothing lies there.
     { path: "/var/log/pods", uid: 0, mode: 0o755 },

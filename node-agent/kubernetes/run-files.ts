@@ -16,6 +16,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -38,8 +39,14 @@ export function readText(path: string): string | undefined {
 /** @returns paths of those that differed and were written. */
 export const writeFiles = (files: readonly NodeFile[]): string[] => files.filter(writeFile).map(({ path }) => path);
 
-function writeFile({ path, text, uid, mode }: NodeFile): boolean {
-  if (isSame(path, text, uid, mode)) return false;
+/** Whether {@link writeFiles} would write it. */
+export const differs = ({ path, text, uid, mode }: NodeFile): boolean => !isSame(path, text, uid, mode);
+
+export const removeFile = (path: string): void => rmSync(path, { force: true });
+
+function writeFile(file: NodeFile): boolean {
+  if (!differs(file)) return false;
+  const { path, text, uid, mode } = file;
   makeParents(dirname(path));
   const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
   const fd = openSync(temporary, "wx", 0o600);
@@ -86,6 +93,18 @@ export function listDirectory(path: string): string[] {
   }
 }
 
+/** A link to a directory that is made where nothing stands; what stands there stays. */
+export function makeLinks(links: Readonly<Record<string, string>>): void {
+  for (const [path, target] of Object.entries(links)) {
+    try {
+      symlinkSync(target, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** Parents come before what lies in them: the agent's umask (0077) would shut those that are made on the way. */
 export function makeDirectories(directories: readonly NodeDirectory[]): void {
   for (const { path, uid, mode } of directories) {
     mkdirSync(path, { recursive: true });

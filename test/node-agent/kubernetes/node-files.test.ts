@@ -1,4 +1,5 @@
 // The whole list of a node's files: secrets are for their reader alone, and no file is named twice.
+import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { issueCertificates } from "../../../node-agent/kubernetes/issue-certificates.ts";
@@ -74,4 +75,19 @@ test("a worker has no secret but the token that joins", () => {
   ]);
   expect(nodeDirectories(worker()).map((d) => d.path)).not.toContain("/var/lib/etcd");
   expect(nodeDirectories(config)).toContainEqual({ path: "/var/lib/etcd", uid: 0, mode: 0o700 });
+});
+
+test("nodeDirectories has each parent before what lies in it, open to others: an empty /var has nothing", () => {
+  const list = nodeDirectories(config);
+  for (const [n, { path }] of list.entries()) {
+    const parent = dirname(path);
+    if (parent === "/var") continue;
+    const at = list.findIndex((d) => d.path === parent);
+    // Below /var/log/audit and the like only one program looks.
+    if (at === -1) expect(path).toBe("/var/log/audit/kube");
+    else expect([path, at < n, list[at]!.mode & 0o055]).toEqual([path, true, 0o055]);
+  }
+  expect(list.map((d) => d.path)).toEqual(
+    expect.arrayContaining(["/var/lib", "/var/log", "/var/tmp", "/var/opt/cni/bin"]),
+  );
 });

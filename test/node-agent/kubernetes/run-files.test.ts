@@ -1,11 +1,22 @@
 // Files of a node on a real file system: whole, only where they differ, with the mode that keeps a secret one.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import {
   listDirectory,
   makeDirectories,
+  makeLinks,
   readEtcdData,
   readText,
   writeFiles,
@@ -15,6 +26,14 @@ const dir = mkdtempSync(join(tmpdir(), "slipway-files-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const uid = process.getuid!();
 const modeOf = (path: string) => statSync(path).mode & 0o7777;
+
+test("makeLinks makes what is missing, and leaves what stands there", () => {
+  const [made, there] = [join(dir, "run"), join(dir, "var-run")];
+  mkdirSync(there);
+  for (let n = 0; n < 2; n++) makeLinks({ [made]: "../run", [there]: "../run" });
+  expect(readlinkSync(made)).toBe("../run");
+  expect(statSync(there).isDirectory()).toBe(true);
+});
 
 test("writeFiles writes what differs, in text or in mode, and leaves nothing beside it", () => {
   const path = join(dir, "a/b/secret");
