@@ -5,6 +5,7 @@ import type { CertificatePlan } from "../../server/contract/kubernetes/certifica
 import type { NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
 import type { Issued } from "./issue-certificates.ts";
 import type { Kept } from "./kept.ts";
+import type { UnitState } from "./node-status.ts";
 import type { KubernetesDeps } from "./port.ts";
 import type { ServiceName } from "./services.ts";
 
@@ -21,12 +22,17 @@ export type Settled = {
 export type NodeContext = {
   deps: KubernetesDeps;
   orders: ClusterOrders | undefined;
-  /** `1.37.2`, asked of the kubelet once. */
+  /** `1.37.2`, read from the image once. */
   kubernetesVersion: string | undefined;
   settled: Settled | undefined;
   /** What keeps it from settling, in words. */
   setup: string | undefined;
   bootstrapObstacle: string | undefined;
+  /**
+   * How the services were at the last look, and what was started since; undefined before the first answer. One question a
+   * turn: each is a program to start.
+   */
+  units: Readonly<Record<string, UnitState>> | undefined;
   hasImages: boolean;
   /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;

@@ -35,6 +35,7 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     settled: undefined,
     setup: "the node is being set up",
     bootstrapObstacle: undefined,
+    units: undefined,
     hasImages: false,
     hasApiAnswered: false,
     inputs: "",

@@ -8,7 +8,7 @@ import type { NodeObject } from "./node-patch.ts";
 import type { Observation, PodObject } from "./node-status.ts";
 import { type Api, type ApiAnswer, type ApiTarget, openApi } from "./open-api.ts";
 import { readEtcdData, readText } from "./run-files.ts";
-import { readUnits } from "./run-systemd.ts";
+import { readUnits, SYSTEMD_SILENT, type Units } from "./run-systemd.ts";
 import { SERVICE_ORDER } from "./services.ts";
 
 /** Generous: an API server that is gone refuses at once, and under emulation an answer takes seconds. */
@@ -94,12 +94,7 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   const around = deps.surroundings();
   const wanted = settled?.services ?? [];
   const [units, own, etcd, isApiServerReady] = await Promise.all([
-    wanted.length === 0
-      ? {}
-      : readUnits(
-          deps.run,
-          SERVICE_ORDER.filter((name) => wanted.includes(name)),
-        ),
+    wanted.length === 0 ? {} : lookAtUnits(context),
     observeSelf(clients, deps.config.hostname),
     isControlPlane ? observeEtcd(context, clients) : undefined,
     isControlPlane ? isApiReady(clients) : false,
@@ -121,6 +116,16 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
     configNotes: deps.configNotes,
     memoryAvailableBytes: around.memoryAvailableBytes,
   };
+}
+
+/** Of those that were told to run. When systemd says nothing, what was last known holds. */
+async function lookAtUnits(context: NodeContext): Promise<Units> {
+  const units = await readUnits(context.deps.run, SERVICE_ORDER);
+  if (units === undefined) context.tell.once("systemd", `${SYSTEMD_SILENT}.`);
+  else context.tell.over("systemd");
+  context.units = units ?? context.units;
+  const wanted = context.settled?.services ?? [];
+  return Object.fromEntries(Object.entries(context.units ?? {}).filter(([name]) => wanted.some((w) => w === name)));
 }
 
 type List<T> = { items?: T[] };

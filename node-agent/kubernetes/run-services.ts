@@ -3,11 +3,12 @@
 import { dirname } from "node:path";
 import { configFile, NODE_PATHS } from "../../server/contract/kubernetes/node-paths.ts";
 import type { NodeContext } from "./context.ts";
-import { readText, writeFiles } from "./run-files.ts";
+import type { RunCommand } from "./port.ts";
+import { differs, readText, removeFile, writeFiles } from "./run-files.ts";
 import { importImages } from "./run-images.ts";
 import { KUBELET_CERTIFICATE } from "./run-observe.ts";
-import { readUnits, systemctl } from "./run-systemd.ts";
-import { type ServiceName, type ServicePlan, startedWith } from "./services.ts";
+import { readUnits, SYSTEMD_SILENT, systemctl } from "./run-systemd.ts";
+import { SERVICE_ORDER, type ServiceName, type ServicePlan, startedWith } from "./services.ts";
 
 /**
  * What waits for the API. A worker's kubelet has nothing to do before. A control plane's must run the API server first, and
@@ -76,14 +77,17 @@ const AWAITED: readonly ServiceName[] = ["slipway-ephemeral", "containerd"];
  * @returns a fault, in words.
  */
 export async function startServices(
-  { deps, tell }: NodeContext,
+  context: NodeContext,
   services: readonly ServicePlan[],
 ): Promise<string | undefined> {
+  const { deps, tell } = context;
   const { run } = deps;
-  const written = writeFiles(services.flatMap(({ dropIn }) => dropIn ?? []));
-  if (written.length > 0) await run("systemctl", ["daemon-reload"], 30_000);
-  const names = services.map(({ name }) => name);
-  const units = await readUnits(run, names);
+  writeFiles(services.flatMap(({ reads }) => reads ?? []));
+  const unread = await reload(run, services);
+  if (unread !== undefined) return unread;
+  const units = context.units ?? (await readUnits(run, SERVICE_ORDER));
+  if (units === undefined) return SYSTEMD_SILENT;
+  context.units = units;
   for (const { name, restartKey } of services) {
     const isUp = UP.has(units[name]?.activeState ?? "inactive");
     const isSame = readText(startedWith(name)) === restartKey;
@@ -96,8 +100,31 @@ export async function startServices(
     tell.once(`start ${name}`, isUp ? `Restarts ${name}: what it reads at its start has changed.` : `Starts ${name}.`);
     const fault = await systemctl(run, isUp ? "restart" : "start", [name], AWAITED.includes(name));
     if (fault !== undefined) return fault;
+    noteStarted(context, name);
     writeFiles([configFile(startedWith(name), restartKey)]);
   }
+  return undefined;
+}
+
+/** So that the rest of this turn does not start it again; how it really is the look at the turn's end shows. */
+function noteStarted(context: NodeContext, name: ServiceName): void {
+  const units = context.units ?? {};
+  const before = units[name] ?? { result: "", restarts: 0, startedAtMs: Date.now() };
+  context.units = { ...units, [name]: { ...before, activeState: "activating", subState: "start" } };
+}
+
+const RELOAD_TIMEOUT_MS = 180_000;
+/** Drop-ins that systemd has not read: a reload that failed, or was cut, is done again before anything is started. */
+const UNREAD = `${dirname(NODE_PATHS.apiServerConfig)}/drop-ins-unread`;
+
+async function reload(run: RunCommand, services: readonly ServicePlan[]): Promise<string | undefined> {
+  const dropIns = services.flatMap(({ dropIn }) => dropIn ?? []);
+  if (dropIns.some(differs)) writeFiles([configFile(UNREAD, "")]);
+  writeFiles(dropIns);
+  if (readText(UNREAD) === undefined) return undefined;
+  const { code, stderr } = await run("systemctl", ["daemon-reload"], RELOAD_TIMEOUT_MS);
+  if (code !== 0) return `systemctl daemon-reload: ${stderr.trim() || `status ${code}`}`;
+  removeFile(UNREAD);
   return undefined;
 }
 

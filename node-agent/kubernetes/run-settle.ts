@@ -13,9 +13,10 @@ import { generateKey } from "../../server/contract/pki/key.ts";
 import { apiServers } from "./balancer.ts";
 import type { NodeContext, Settled } from "./context.ts";
 import { type Issued, issueCertificates } from "./issue-certificates.ts";
-import { nodeDirectories, nodeFiles, podVersions } from "./node-files.ts";
+import { nodeDirectories, nodeFiles, podVersions, VAR_LINKS } from "./node-files.ts";
 import type { Surroundings } from "./port.ts";
-import { makeDirectories, readEtcdData, readText, writeFiles } from "./run-files.ts";
+import { makeDirectories, makeLinks, readEtcdData, readText, writeFiles } from "./run-files.ts";
+import { NO_VERSION, readKubernetesVersion } from "./run-images.ts";
 import { servicesToRun, startAll, startServices } from "./run-services.ts";
 import { ephemeralService, planServices } from "./services.ts";
 import type { StaticPodService } from "./static-pod-service.ts";
@@ -50,14 +51,15 @@ async function carryOut(
   pods: StaticPodService | undefined,
 ): Promise<string | undefined> {
   const { deps } = context;
-  context.kubernetesVersion ??= await askVersion(context);
-  if (context.kubernetesVersion === undefined) return "the kubelet does not say its version: the OS image is damaged";
+  context.kubernetesVersion ??= readKubernetesVersion();
+  if (context.kubernetesVersion === undefined) return NO_VERSION;
   const mounted = await mountEphemeral(context);
   if (mounted !== undefined) return mounted;
   noteAnswer(context);
   const start = etcdStart(context);
   if (!isDue(context, { around, start })) return undefined;
   makeDirectories(nodeDirectories(deps.config));
+  makeLinks(VAR_LINKS);
   const settled = decide(context, around, nodeIp);
   const { facts } = settled;
   const versions = podVersions(writeNode(context, around, settled));
@@ -106,14 +108,6 @@ function noteAnswer(context: NodeContext): void {
 /** The others end at once without an API server, and each end doubles the kubelet's wait: they come when it answers. */
 const podsToRun = ({ hasApiAnswered }: NodeContext, pods: readonly KubernetesObject[]) =>
   hasApiAnswered ? pods : pods.filter(({ metadata }) => metadata.name === "kube-apiserver");
-
-/** The program has 150 MB, packed: an emulated processor on a busy host was seen to need more than 20 s for its first page. */
-const VERSION_TIMEOUT_MS = 180_000;
-
-async function askVersion({ deps }: NodeContext): Promise<string | undefined> {
-  const { stdout } = await deps.run("kubelet", ["--version"], VERSION_TIMEOUT_MS);
-  return /v(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1];
-}
 
 /** /var first: all that follows writes there. */
 async function mountEphemeral(context: NodeContext): Promise<string | undefined> {

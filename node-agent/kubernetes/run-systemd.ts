@@ -4,16 +4,27 @@ import { uptime } from "node:os";
 import type { UnitState } from "./node-status.ts";
 import type { RunCommand } from "./port.ts";
 
-const START_TIMEOUT_MS = 90_000;
-const SHOW_TIMEOUT_MS = 10_000;
+/** systemd ends a job by itself when its unit's own time is over; this is for a systemd that says nothing at all. */
+const START_TIMEOUT_MS = 600_000;
+/** On an emulated processor of a busy host such a program alone needs more than ten seconds. */
+const SHOW_TIMEOUT_MS = 120_000;
 const PROPERTIES = ["Id", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStartTimestampMonotonic"];
 
-/** By name without `.service`; a unit that was never started is `inactive`. */
-export async function readUnits(run: RunCommand, names: readonly string[]): Promise<Record<string, UnitState>> {
+export type Units = Readonly<Record<string, UnitState>>;
+
+/**
+ * By name without `.service`; a unit that was never started is `inactive`.
+ * @returns undefined when systemd did not answer for all of them: nothing is known then, and nothing follows from it.
+ */
+export async function readUnits(run: RunCommand, names: readonly string[]): Promise<Units | undefined> {
   const ids = names.map((name) => `${name}.service`);
-  const { stdout } = await run("systemctl", ["show", "-p", PROPERTIES.join(), ...ids], SHOW_TIMEOUT_MS);
-  return parseUnits(stdout, Date.now() - uptime() * 1000);
+  const { code, stdout } = await run("systemctl", ["show", "-p", PROPERTIES.join(), ...ids], SHOW_TIMEOUT_MS);
+  const units = parseUnits(stdout, Date.now() - uptime() * 1000);
+  return code === 0 && names.every((name) => units[name] !== undefined) ? units : undefined;
 }
+
+/** What there is to say when `readUnits` has no answer. */
+export const SYSTEMD_SILENT = "systemd does not say how the node's services are; the agent asks again";
 
 /**
  * Blocks of `Key=value` lines, one a unit, apart by an empty line.

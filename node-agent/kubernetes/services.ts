@@ -17,8 +17,10 @@ export const SERVICE_ORDER: readonly ServiceName[] = [
 
 export type ServicePlan = {
   name: ServiceName;
-  /** Undefined where the static unit says all. */
+  /** Undefined where the static unit says all. systemd has to be told of a new one, which starts a dozen programs. */
   dropIn: NodeFile | undefined;
+  /** What systemd itself reads at each start, and needs no word for. */
+  reads?: NodeFile;
   restartKey: string;
 };
 
@@ -60,9 +62,11 @@ function etcdService(args: readonly string[]): ServicePlan {
   return service("etcd", read, ["/usr/bin/etcd", ...args]);
 }
 
-/** What is not on the root: mounted before anything else is planned. */
-export const ephemeralService = (device: string): ServicePlan =>
-  service("slipway-ephemeral", [device], ["/usr/bin/mount", "-o", "nosuid,nodev", device, "/var"]);
+/** What is not on the root: mounted before anything else is planned. The unit's EnvironmentFile names the device. */
+export const ephemeralService = (device: string): ServicePlan => ({
+  ...service("slipway-ephemeral", [device], undefined),
+  reads: configFile("/run/slipway/config/ephemeral.env", `SLIPWAY_EPHEMERAL=${device}\n`),
+});
 
 const dropInPath = (name: ServiceName): string => `/run/systemd/system/${name}.service.d/10-slipway.conf`;
 /** Holds the key that a service was last started with. */

@@ -13,7 +13,7 @@ import { layFile, layFiles } from "./run-files.ts";
 import { renderSysctls, renderTimesync, type SystemFile } from "./system-files.ts";
 
 const RETRY_MS = 10_000;
-const COMMAND_MS = 30_000;
+const COMMAND_MS = 180_000;
 const NETWORK_DIR = "run/systemd/network";
 const NETWORK_PREFIX = "60-slipway-";
 

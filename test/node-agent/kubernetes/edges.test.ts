@@ -1,14 +1,20 @@
 // The room's small edges against real sockets: the static pods' server, the API client with mutual TLS; and what they say to
 // systemctl and ctr.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeTell } from "../../../node-agent/kubernetes/context.ts";
+import { programArchive } from "../../../boot-assets/image/kubernetes/images.ts";
+import { versionOf } from "../../../boot-assets/image/kubernetes/versions.ts";
+import { makeTell, type NodeContext } from "../../../node-agent/kubernetes/context.ts";
 import { issueCertificates } from "../../../node-agent/kubernetes/issue-certificates.ts";
 import { type Api, openApi } from "../../../node-agent/kubernetes/open-api.ts";
 import type { Ran } from "../../../node-agent/kubernetes/port.ts";
-import { importImages } from "../../../node-agent/kubernetes/run-images.ts";
-import { parseUnits, systemctl } from "../../../node-agent/kubernetes/run-systemd.ts";
+import { importImages, readKubernetesVersion } from "../../../node-agent/kubernetes/run-images.ts";
+import { startServices } from "../../../node-agent/kubernetes/run-services.ts";
+import { parseUnits, readUnits, systemctl } from "../../../node-agent/kubernetes/run-systemd.ts";
 import { serveStaticPods } from "../../../node-agent/kubernetes/static-pod-service.ts";
 import { planCertificates } from "../../../server/contract/kubernetes/certificates.ts";
 import { generateKey } from "../../../server/contract/pki/key.ts";
@@ -129,11 +135,13 @@ test("systemctl gives systemd's own words", async () => {
 });
 
 test("importImages imports what is missing, pins it, and goes on after a cut", async () => {
-  const { run, calls } = fakeRun({ "ctr images ls": { stdout: "slipway.dev/pause:v1\n" } });
+  const { run, calls } = fakeRun({
+    "ctr images ls": { stdout: "slipway.dev/pause:v1\n" },
+    "ctr images import": { stdout: "slipway.dev/program:v1.37.2 saved\n" },
+  });
   expect(await importImages(run, "1.37.2")).toBeUndefined();
   expect(calls.slice(1)).toEqual([
-    "ctr images import /usr/lib/slipway/images/program.tar",
-    "ctr images label slipway.dev/program:v1.37.2 io.cri-containerd.pinned=pinned",
+    "ctr images import --label io.cri-containerd.pinned=pinned /usr/lib/slipway/images/program.tar",
   ]);
   const whole = fakeRun({ "ctr images ls": { stdout: "slipway.dev/pause:v1\nslipway.dev/program:v1.37.2\n" } });
   await importImages(whole.run, "1.37.2");
@@ -142,10 +150,49 @@ test("importImages imports what is missing, pins it, and goes on after a cut", a
 test.each([
   ["ctr images ls", /does not list its images: no socket$/],
   ["ctr images import", /pause\.tar cannot be imported: no socket$/],
-  ["ctr images label", /pause\.tar holds no slipway\.dev\/pause:v1: no socket$/],
 ])("importImages says what failed at %s", async (command, message) => {
   const { run } = fakeRun({ [command]: { code: 1, stderr: "no socket\n" } });
   expect(await importImages(run, "1.37.2")).toMatch(message);
+});
+
+test("importImages tells an archive that holds another image", async () => {
+  const { run } = fakeRun({ "ctr images import": { stdout: "slipway.dev/pause:v0 saved\n" } });
+  expect(await importImages(run, "1.37.2")).toBe(
+    "/usr/lib/slipway/images/pause.tar holds no slipway.dev/pause:v1: the OS image is damaged",
+  );
+});
+test("readKubernetesVersion finds it in the program image as the build makes it, and nothing in another file", () => {
+  const dir = mkdtempSync(join(tmpdir(), "slipway-version-"));
+  writeFileSync(join(dir, "program.tar"), programArchive("amd64"));
+  writeFileSync(join(dir, "other.tar"), "slipway.dev/program:v1");
+  expect(readKubernetesVersion(join(dir, "program.tar"))).toBe(versionOf("Kubernetes"));
+  expect(readKubernetesVersion(join(dir, "other.tar"))).toBeUndefined();
+  expect(readKubernetesVersion(join(dir, "none.tar"))).toBeUndefined();
+  rmSync(dir, { recursive: true });
+});
+
+const SHOWN = (name: string, state: string) => `Id=${name}.service\nActiveState=${state}\nSubState=running\n\n`;
+test("readUnits knows nothing when systemd did not answer in time, or not for every unit", async () => {
+  const names = ["etcd", "kubelet"];
+  const both = names.map((name) => SHOWN(name, "active")).join("");
+  const answer = (ran: Partial<Ran>) => readUnits(fakeRun({ "systemctl show": ran }).run, names);
+  expect(await answer({ stdout: both })).toMatchObject({ etcd: { activeState: "active" } });
+  expect(await answer({ code: 124 })).toBeUndefined();
+  expect(await answer({ code: 124, stdout: both })).toBeUndefined();
+  expect(await answer({ stdout: SHOWN("etcd", "active") })).toBeUndefined();
+});
+test("startServices starts nothing while systemd does not say what runs", async () => {
+  const { run, calls } = fakeRun({ "systemctl show": { code: 124 } });
+  const said: string[] = [];
+  const context = {
+    deps: { run },
+    units: undefined,
+    tell: makeTell((text) => said.push(text)),
+  } as unknown as NodeContext;
+  const fault = await startServices(context, [{ name: "containerd", dropIn: undefined, restartKey: "k" }]);
+  expect(fault).toBe("systemd does not say how the node's services are; the agent asks again");
+  expect(calls).toEqual([expect.stringMatching(/^systemctl show /)]);
+  expect(said).toEqual([]);
 });
 
 test("makeTell says a thing once, until it is another or was over", () => {

@@ -1,4 +1,5 @@
 // Which services a node has, and what makes one start again.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import {
   planServices,
@@ -52,11 +53,15 @@ test.each<[string, Partial<ServiceInput>, ServiceName[]]>([
 
 test("only what the config decides is a drop-in", () => {
   const dropIns = planServices(base).filter((s) => s.dropIn !== undefined);
-  expect(dropIns.map((s) => s.name)).toEqual(["slipway-ephemeral", "etcd", "kubelet"]);
-  expect(dropIns[0]!.dropIn).toMatchObject({
-    path: "/run/systemd/system/slipway-ephemeral.service.d/10-slipway.conf",
-    text: expect.stringContaining("ExecStart=/usr/bin/mount"),
-  });
+  expect(dropIns.map((s) => s.name)).toEqual(["etcd", "kubelet"]);
+});
+
+test("the disk of /var stands in the file that its unit names", () => {
+  const unit = readFileSync("systemd/image/slipway-ephemeral.service", "utf8");
+  const { path, text } = planServices(base)[0]!.reads!;
+  expect(unit).toContain(`\nEnvironmentFile=${path}\n`);
+  expect(unit).toContain(`\nExecStart=/usr/bin/mount -o nosuid,nodev \${${text.split("=")[0]}} /var\n`);
+  expect(text).toBe("SLIPWAY_EPHEMERAL=/dev/disk/by-partuuid/1\n");
 });
 
 test.each([
