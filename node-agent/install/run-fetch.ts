@@ -1,13 +1,11 @@
 // The image's parts over HTTP: a broken line is gone on with at the byte where it broke, an appliance that is away is waited
 // for, and nothing larger than asked for is taken. Edge. run-install.ts opens it. Sources: RFC 9110 §13.1.5 (If-Range), §14.2.
-// node:http, not fetch: fetch's parser is WebAssembly, which there is none of in the agent's Node (--lite-mode).
 import { createHash } from "node:crypto";
-import { get, type IncomingMessage } from "node:http";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { backoffMs } from "../backoff.ts";
-import { callFault } from "./fault-reasons.ts";
 import type { Part } from "./image-manifest.ts";
 import type { Sized } from "./install-step.ts";
+import { download, type Head } from "./open-download.ts";
 
 export type FetchDeps = {
   /** Resolves after `ms`, or at once when the signal says stop. */
@@ -24,13 +22,12 @@ export type ImageSource = {
   /** A small part, whole and checked; fetched once however often it is asked for, for it is written several times. */
   small(name: Part, sized: Sized): Promise<Buffer>;
   /**
-   * A large part, piece by piece: `write` gets each with its place, in order, and is awaited.
+   * A large part, piece by piece: `write` gets each with its place, in order, and is awaited; then its buffer is used again.
    * @throws ASSET_DAMAGED when length or digest differ at the end, ASSET_MISSING when the appliance has no such part.
    */
   stream(name: Part, sized: Sized, write: (bytes: Uint8Array, at: number) => Promise<void>): Promise<void>;
 };
 
-/** A line on which nothing comes for this long is taken for broken. */
 const STALL_MS = 20_000;
 /** Answers that will change by themselves: too many at once, or the appliance is starting or in trouble. */
 const WORTH_WAITING = (status: number) => status === 408 || status === 429 || status >= 500;
@@ -76,7 +73,8 @@ async function whole(url: string, mostBytes: number, deps: FetchDeps): Promise<B
   const take = async (bytes: Uint8Array, at: number) => {
     if (at === 0) pieces.length = 0;
     if (at + bytes.length > mostBytes) throw damaged(`${url} has more than ${mostBytes} bytes`);
-    pieces.push(bytes);
+    // The buffer comes again with other bytes.
+    pieces.push(Uint8Array.from(bytes));
   };
   await transfer(url, undefined, take, deps);
   return Buffer.concat(pieces);
@@ -115,50 +113,33 @@ async function attempt(
   take: Take,
   deps: FetchDeps,
 ): Promise<Outcome> {
-  const line = new AbortController();
-  const signal = AbortSignal.any([deps.signal, line.signal]);
-  const patient = <T>(promise: Promise<T>): Promise<T> => {
-    const timer = setTimeout(() => line.abort(callFault(`nothing came for ${STALL_MS / 1000} s`, ETIMEDOUT)), STALL_MS);
-    return promise.finally(() => clearTimeout(timer));
+  let unfit: Extract<Start, { kind: "broken" }> | undefined;
+  const onHead = (head: Head): boolean => {
+    const start = startOf(head, place, url);
+    if (start.kind === "broken") unfit = start;
+    else Object.assign(place, { at: start.at, etag: head.headers.etag });
+    return start.kind === "start";
   };
-  try {
-    const response = await patient(request(url, headersFor(place), signal));
-    const start = startOf(response, place, url);
-    if (start.kind === "broken") return start;
-    place.at = start.at;
-    place.etag = response.headers.etag;
-    const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    for (let piece = await patient(pieces.next()); piece.done !== true; piece = await patient(pieces.next())) {
-      deps.onWait(undefined);
-      if (bytes !== undefined && place.at + piece.value.length > bytes) {
-        throw damaged(`${url} has more than the ${bytes} bytes that the signed manifest says`);
-      }
-      await taken(take(piece.value, place.at));
-      place.at += piece.value.length;
+  const takeNext = async (piece: Uint8Array) => {
+    deps.onWait(undefined);
+    if (bytes !== undefined && place.at + piece.length > bytes) {
+      throw damaged(`${url} has more than the ${bytes} bytes that the signed manifest says`);
     }
+    await taken(take(piece, place.at));
+    place.at += piece.length;
+  };
+  const { signal } = deps;
+  try {
+    await download(url, { headers: headersFor(place), onHead, take: takeNext, stallMs: STALL_MS, signal });
   } catch (fault) {
     if (fault instanceof Taken) throw fault.fault;
-    return { kind: "broken", reason: brokenBy(line.signal.aborted ? line.signal.reason : fault) };
-  } finally {
-    line.abort();
+    signal.throwIfAborted();
+    return { kind: "broken", reason: brokenBy(fault) };
   }
+  if (unfit !== undefined) return unfit;
   return bytes === undefined || place.at === bytes
     ? { kind: "done" }
     : { kind: "broken", reason: `the line ended at byte ${place.at} of ${bytes}` };
-}
-
-const ETIMEDOUT = 110;
-
-/** Redirects are not followed: the appliance sends none. */
-function request(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const sent = get(url, { headers, signal, agent: false }, (response) => {
-      // Later faults are the reader's: without a listener an aborted request would end the agent.
-      response.on("error", () => {});
-      resolve(response);
-    });
-    sent.on("error", reject);
-  });
 }
 
 /** A fault of the disk must not look like one of the network, or it would be tried for ever. */
@@ -187,11 +168,10 @@ function headersFor({ at, etag }: Place): Record<string, string> {
 type Start = { kind: "start"; at: number } | { kind: "broken"; reason: string };
 
 /** From where the answer's bytes are. @throws ASSET_MISSING for an answer that will not change by itself. */
-function startOf(response: IncomingMessage, place: Place, url: string): Start {
-  const status = response.statusCode ?? 0;
+function startOf({ status, headers }: Head, place: Place, url: string): Start {
   if (status === 200) return { kind: "start", at: 0 };
   if (status === 206) {
-    const from = /^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1];
+    const from = /^bytes (\d+)-/.exec(headers["content-range"] ?? "")?.[1];
     if (from === String(place.at)) return { kind: "start", at: place.at };
     place.at = 0;
     return { kind: "broken", reason: `it answered with bytes from ${from ?? "nowhere"}` };
@@ -207,9 +187,15 @@ function startOf(response: IncomingMessage, place: Place, url: string): Start {
   });
 }
 
+const BROKEN: Readonly<Record<string, string>> = {
+  ECONNRESET: "the line broke",
+  ETIMEDOUT: "nothing came for a while",
+  EPROTO: "what came is no answer of an appliance",
+};
+
 /** Why a line broke. @throws what is no fault of the network: waiting would not mend it. */
 function brokenBy(fault: unknown): string {
   const { code } = Object(fault) as { code?: unknown };
   if (fault instanceof SlipwayError || typeof code !== "string") throw fault;
-  return code === "ECONNRESET" ? "the line broke" : code;
+  return BROKEN[code] ?? code;
 }

@@ -41,7 +41,7 @@ type Runners = { [K in DiskOp["op"]]: (op: Extract<DiskOp, { op: K }>, world: Op
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 /** So often a long write is synced: what is reported is on the disk, and few pages wait in a small memory. */
-const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
 const RUNNERS: Runners = {
   "disk-write": ({ offset, bytes }, { disk }) => disk.write(offset, bytes),
