@@ -33,6 +33,8 @@ export type NodeContext = {
    * turn: each is a program to start.
    */
   units: Readonly<Record<string, UnitState>> | undefined;
+  /** When they were looked at, by the process's own clock; undefined where the next turn must look. */
+  unitsSeenMs: number | undefined;
   hasImages: boolean;
   /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;

@@ -36,6 +36,7 @@ export async function openKubernetesNode(deps: KubernetesDeps): Promise<Kubernet
     setup: "the node is being set up",
     bootstrapObstacle: undefined,
     units: undefined,
+    unitsSeenMs: undefined,
     hasImages: false,
     hasApiAnswered: false,
     inputs: "",

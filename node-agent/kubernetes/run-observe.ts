@@ -118,14 +118,24 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   };
 }
 
+/** systemd starts again by itself what ends; a node that is Ready need not pay a program every two seconds to see it. */
+const UNITS_WHEN_READY_MS = 10_000;
+
 /** Of those that were told to run. When systemd says nothing, what was last known holds. */
 async function lookAtUnits(context: NodeContext): Promise<Units> {
-  const units = await readUnits(context.deps.run, SERVICE_ORDER);
-  if (units === undefined) context.tell.once("systemd", `${SYSTEMD_SILENT}.`);
-  else context.tell.over("systemd");
-  context.units = units ?? context.units;
+  const { unitsSeenMs } = context;
+  const isFresh = unitsSeenMs !== undefined && performance.now() - unitsSeenMs < UNITS_WHEN_READY_MS;
+  if (!(context.isReady && isFresh)) await askUnits(context);
   const wanted = context.settled?.services ?? [];
   return Object.fromEntries(Object.entries(context.units ?? {}).filter(([name]) => wanted.some((w) => w === name)));
+}
+
+async function askUnits(context: NodeContext): Promise<void> {
+  const units = await readUnits(context.deps.run, SERVICE_ORDER);
+  if (units === undefined) return context.tell.once("systemd", `${SYSTEMD_SILENT}.`);
+  context.tell.over("systemd");
+  context.units = units;
+  context.unitsSeenMs = performance.now();
 }
 
 type List<T> = { items?: T[] };

@@ -22,6 +22,9 @@ export function servicesToRun({ deps, hasApiAnswered }: NodeContext, services: r
 
 /** The kubelet last: what it starts needs the images of the OS. */
 export async function startAll(context: NodeContext, services: readonly ServicePlan[]): Promise<string | undefined> {
+  // All drop-ins at once: a reload has systemd start a dozen programs.
+  const unread = await reload(context.deps.run, services);
+  if (unread !== undefined) return unread;
   const isKubelet = ({ name }: ServicePlan) => name === "kubelet";
   const fault = await startServices(
     context,
@@ -109,6 +112,7 @@ export async function startServices(
 /** So that the rest of this turn does not start it again; how it really is the look at the turn's end shows. */
 function noteStarted(context: NodeContext, name: ServiceName): void {
   const units = context.units ?? {};
+  context.unitsSeenMs = undefined;
   const before = units[name] ?? { result: "", restarts: 0, startedAtMs: Date.now() };
   context.units = { ...units, [name]: { ...before, activeState: "activating", subState: "start" } };
 }
