@@ -24,6 +24,9 @@ import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts"
 /** While something is missing, and when nothing is: a kubelet's request for a certificate waits no longer than this. */
 const EAGER_MS = 1000;
 const CALM_MS = 2000;
+/** A look must not take the processor from what it looks at: under emulation one takes seconds. */
+const RESTS_PER_TURN = 2;
+const LONGEST_REST_MS = 15_000;
 
 /** Starts the work and returns at once. @throws when the static pods' port is taken. */
 export async function openKubernetesNode(deps: KubernetesDeps): Promise<KubernetesNode> {
@@ -96,7 +99,7 @@ class RunningNode implements KubernetesNode {
 
   async #work(): Promise<void> {
     while (!this.#isStopped) {
-      const endsAtMs = performance.now() + (this.#status.ready ? CALM_MS : EAGER_MS);
+      const startedMs = performance.now();
       const hadAnswered = this.#context.hasApiAnswered;
       try {
         await this.#turn();
@@ -105,9 +108,13 @@ class RunningNode implements KubernetesNode {
         this.#tellFault((error as Error).message);
       }
       // The API's first answer lets the next things begin: no rest before them.
-      if (hadAnswered === this.#context.hasApiAnswered)
-        await this.#rest(Math.max(EAGER_MS, endsAtMs - performance.now()));
+      if (hadAnswered === this.#context.hasApiAnswered) await this.#rest(this.#restMs(performance.now() - startedMs));
     }
+  }
+
+  #restMs(turnMs: number): number {
+    const wanted = this.#status.ready ? CALM_MS - turnMs : EAGER_MS;
+    return Math.max(EAGER_MS, wanted, Math.min(LONGEST_REST_MS, RESTS_PER_TURN * turnMs));
   }
 
   /** A full disk, a file system that became read-only: the node is not what its last status says, and goes on by itself. */
