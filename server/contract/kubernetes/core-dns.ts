@@ -140,7 +140,7 @@ function container(facts: NodeFacts) {
       timeoutSeconds: 5,
       failureThreshold: 5,
     },
-    readinessProbe: { httpGet: { path: "/ready", port: 8181, scheme: "HTTP" } },
+    readinessProbe: { httpGet: { path: "/ready", port: 8181, scheme: "HTTP" }, timeoutSeconds: 5 },
     resources: { limits: { memory: "170Mi" }, requests: { cpu: "100m", memory: "70Mi" } },
     securityContext: {
       allowPrivilegeEscalation: false,

@@ -138,11 +138,11 @@ function container(program: Program, facts: NodeFacts) {
   };
 }
 
-/** A minute to come up; after it, a hang of 45 s ends the container. */
+/** Five minutes to come up: an emulated or a very small machine needs two. After it, a hang of 45 s ends the container. */
 function probes(port: number) {
   const httpGet = { path: "/healthz", host: "localhost", port, scheme: "HTTPS" };
   return {
-    startupProbe: { httpGet, periodSeconds: 5, failureThreshold: 12 },
+    startupProbe: { httpGet, timeoutSeconds: 15, periodSeconds: 5, failureThreshold: 60 },
     livenessProbe: { httpGet, timeoutSeconds: 15, periodSeconds: 10, failureThreshold: 3 },
   };
 }
