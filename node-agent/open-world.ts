@@ -40,8 +40,8 @@ export type WorldParts = Pick<
 const DISK_WAIT_MS = 20_000;
 const DISK_LOOK_MS = 500;
 const MNT_DETACH = 2;
-/** The manager answers at once; what it does then is its own. */
-const POWER_MS = 30_000;
+/** The manager answers at once; what it does then is its own. The program itself may be slow to start. */
+const POWER_MS = 120_000;
 
 /** Opens it. `close` waits for what still writes, after the signal. */
 export async function openWorld(
