@@ -10,7 +10,7 @@ export const LIFECYCLE = {
   approved: ["installed", "discovered", "retired"],
   installed: ["ready", "approved", "discovered", "retired"],
   ready: ["installed", "approved", "discovered", "retired"],
-  retired: ["discovered"],
+  retired: ["discovered", "installed"],
 } as const satisfies Record<string, readonly string[]>;
 export type Lifecycle = keyof typeof LIFECYCLE;
 

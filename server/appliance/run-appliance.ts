@@ -95,7 +95,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     clusters: { ...clusters, record, openBundle: (name) => secrets.clusters.open(name) },
     images: { store: images, record },
     liveOf: (machineId) => parts.agents?.liveOf(machineId),
-    endsCluster: (machine) => clusters.desk.endsCluster(machine),
+    endsCluster: (machine, going) => clusters.desk.endsCluster(machine, going),
     issueTicket: (order) => {
       const { fingerprint: caFingerprint } = secrets.ca;
       return issueTicket({ inventory, record, caFingerprint, grpcPort: grpc.port, ticketMs: TICKET_MS }, order);

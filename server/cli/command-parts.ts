@@ -3,6 +3,9 @@ import { type Command, Option } from "commander";
 
 const FORMATS = ["table", "json", "yaml"];
 
+/** What a command that may end a cluster says of its --cluster-name. */
+export const CLUSTER_NAME = "the cluster whose last data this takes away, to say that it is meant";
+
 export const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`;
 
 /** What every command that asks the appliance has. */

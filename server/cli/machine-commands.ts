@@ -4,6 +4,7 @@ import type { MachineView, SetBody } from "../rest/schema.ts";
 import { confirm } from "./ask-person.ts";
 import { machinePage, machineTable, nextSteps } from "./machine-table.ts";
 import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
+import { postOrder } from "./post-order.ts";
 
 type Machines = { machines: MachineView[] };
 const FIELDS = ["role", "cluster", "name", "address", "boot"] as const;
@@ -50,14 +51,18 @@ function fieldsOf(options: SetOptions): SetBody["set"] {
   return fields;
 }
 
+export type MoveOptions = CommonOptions & { undo?: boolean; clusterName?: string };
+export type RemoveOptions = CommonOptions & { yes?: boolean; clusterName?: string };
+
 export async function runMove(
   verb: "approve" | "retire",
   args: readonly string[],
-  options: CommonOptions & { undo?: boolean },
+  options: MoveOptions,
 ): Promise<void> {
   const desk = await openDesk(options);
-  const body = { machines: splitRefs(args), ...(options.undo ? { undo: true } : {}) };
-  await showChanged(desk, await desk.client.post<Machines>(`/v1/machines/${verb}`, body));
+  const { undo, clusterName } = options;
+  const body = { machines: splitRefs(args), ...(undo && { undo: true }), ...(clusterName && { clusterName }) };
+  await showChanged(desk, await postOrder(desk, verb, body));
 }
 
 async function showChanged(desk: Desk, { machines }: Machines): Promise<void> {
@@ -70,11 +75,12 @@ async function showChanged(desk: Desk, { machines }: Machines): Promise<void> {
   await show(desk, machines, () => lines.join("") + nextSteps(machines));
 }
 
-export async function runRemove(args: readonly string[], options: CommonOptions & { yes?: boolean }): Promise<void> {
+export async function runRemove(args: readonly string[], options: RemoveOptions): Promise<void> {
   const refs = splitRefs(args);
   const desk = await openDesk(options);
   const question = `Remove ${refs.join(", ")} from the inventory? A machine that is still there comes back as discovered.`;
   if (!options.yes && !(await confirm(`rm ${refs.join(" ")}`, question))) return desk.note("Nothing was removed.\n");
-  const { machines } = await desk.client.post<Machines>("/v1/machines/delete", { machines: refs });
+  const { clusterName } = options;
+  const { machines } = await postOrder(desk, "delete", { machines: refs, ...(clusterName && { clusterName }) });
   await show(desk, machines, () => machines.map((m) => `${m.name ?? m.macs[0]}: removed\n`).join(""));
 }

@@ -1,12 +1,11 @@
 // `install`, `reboot`, `shutdown` and `reset`: asks before what is there goes, and for the cluster's name before a cluster does.
-import { SlipwayError } from "../contract/errors.ts";
 import type { MachineView } from "../rest/schema.ts";
-import { ask, confirm, isPersonThere } from "./ask-person.ts";
+import { confirm } from "./ask-person.ts";
 import { splitRefs } from "./machine-commands.ts";
 import { nextSteps } from "./machine-table.ts";
 import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
+import { postOrder } from "./post-order.ts";
 
-type Machines = { machines: MachineView[] };
 export type OrderOptions = CommonOptions & { yes?: boolean; clusterName?: string };
 export type InstallOptions = OrderOptions & { wipe?: boolean };
 
@@ -66,19 +65,6 @@ async function order(
   { clusterName }: OrderOptions,
   say: (machine: MachineView) => string,
 ): Promise<void> {
-  const { machines } = await post(desk, what, { ...body, ...(clusterName !== undefined && { clusterName }) });
+  const { machines } = await postOrder(desk, what, { ...body, ...(clusterName !== undefined && { clusterName }) });
   await show(desk, machines, () => machines.map((m) => `${callOf(m)}: ${say(m)}\n`).join("") + nextSteps(machines));
-}
-
-/** A person at the terminal is asked for the name; a script has to give it. */
-async function post(desk: Desk, what: string, body: object): Promise<Machines> {
-  const path = `/v1/machines/${what}`;
-  try {
-    return await desk.client.post<Machines>(path, body);
-  } catch (fault) {
-    if (!(fault instanceof SlipwayError) || fault.code !== "ENDS_CLUSTER" || !isPersonThere()) throw fault;
-    desk.note(`${fault.message}.\n`);
-    const clusterName = await ask("Type the cluster's name to go on: ");
-    return desk.client.post<Machines>(path, { ...body, clusterName });
-  }
 }

@@ -1,6 +1,6 @@
 // The commands that order something of machines, their options and examples; program.ts adds them to its own.
 import type { Command } from "commander";
-import { client, examples } from "./command-parts.ts";
+import { CLUSTER_NAME, client, examples } from "./command-parts.ts";
 import type { InstallOptions, OrderOptions } from "./order-commands.ts";
 
 export function addOrderCommands(program: Command): void {
@@ -9,7 +9,6 @@ export function addOrderCommands(program: Command): void {
 }
 
 const MACHINES = "MACs, names or beginnings of ids; commas or blanks between them";
-const CLUSTER_NAME = "the cluster whose last data this destroys, to say that it is meant";
 
 function addInstall(program: Command): void {
   client(program.command("install").summary("install machines (anew)").argument("<machine...>", MACHINES))

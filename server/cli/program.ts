@@ -2,10 +2,10 @@
 // loaded when they run, so that `slipway machines` does not wait for what `serve` needs.
 import { Command } from "commander";
 import { addClusterCommands } from "./cluster-program.ts";
-import { client, examples } from "./command-parts.ts";
+import { CLUSTER_NAME, client, examples } from "./command-parts.ts";
 import type { EventOptions } from "./event-commands.ts";
 import type { ExportOptions, ImportOptions } from "./file-commands.ts";
-import type { SetOptions } from "./machine-commands.ts";
+import type { MoveOptions, RemoveOptions, SetOptions } from "./machine-commands.ts";
 import { addOrderCommands } from "./order-program.ts";
 import type { CommonOptions } from "./output.ts";
 import { addTicket } from "./ticket-program.ts";
@@ -115,18 +115,22 @@ const MOVES = {
   retire: {
     summary: "take machines out of service",
     about: "Retires machines: they boot from their disk and get nothing else from here.",
-    undo: "take it back: the machine is discovered again",
+    undo: "take it back: the machine is installed again, or discovered when it never was",
   },
 } as const;
 
 function addLifecycleCommands(program: Command): void {
   for (const verb of ["approve", "retire"] as const) {
     const { summary, about, undo } = MOVES[verb];
-    client(program.command(verb).summary(summary).argument("<machine...>", "MACs, names or beginnings of ids"))
+    const command = client(
+      program.command(verb).summary(summary).argument("<machine...>", "MACs, names or beginnings of ids"),
+    )
       .description(about)
-      .option("--undo", undo)
+      .option("--undo", undo);
+    if (verb === "retire") command.option("--cluster-name <name>", CLUSTER_NAME);
+    command
       .addHelpText("after", examples(`slipway ${verb} 52:54:00:12:34:56`, `slipway ${verb} web1 web2 --undo`))
-      .action(async (refs: string[], options: CommonOptions & { undo?: boolean }) => {
+      .action(async (refs: string[], options: MoveOptions) => {
         const { runMove } = await import("./machine-commands.ts");
         await runMove(verb, refs, options);
       });
@@ -136,8 +140,9 @@ function addLifecycleCommands(program: Command): void {
       "Removes machines from the inventory; their events and audit entries stay. A machine that is still there comes back as discovered.",
     )
     .option("--yes", "do not ask")
+    .option("--cluster-name <name>", CLUSTER_NAME)
     .addHelpText("after", examples("slipway rm 52:54:00:12:34:56", "slipway rm web1 web2 --yes"))
-    .action(async (refs: string[], options: CommonOptions & { yes?: boolean }) => {
+    .action(async (refs: string[], options: RemoveOptions) => {
       const { runRemove } = await import("./machine-commands.ts");
       await runRemove(refs, options);
     });

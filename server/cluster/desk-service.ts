@@ -166,8 +166,8 @@ class DeskService implements Desk {
     return this.#heard.statuses.get(machineId);
   }
 
-  endsCluster(machine: Machine): string | undefined {
-    return endsCluster(machine, this.#site.site);
+  endsCluster(machine: Machine, going?: readonly Machine[]): string | undefined {
+    return endsCluster(machine, this.#site.site, going);
   }
 
   watchOrders(listener: (machineIds: readonly string[]) => void): () => void {

@@ -25,8 +25,9 @@ export interface ClusterDesk {
   /**
    * The name of the cluster whose last control plane with data this machine is: a reset or a new install of it would end
    * the cluster. undefined for every other machine. Answers from memory.
+   * @param going machines that go with it.
    */
-  endsCluster(machine: Machine): string | undefined;
+  endsCluster(machine: Machine, going?: readonly Machine[]): string | undefined;
   /** Called when orders of these machines may have changed: their streams are refreshed. Returns the way to stop. */
   watchOrders(listener: (machineIds: readonly string[]) => void): () => void;
 }

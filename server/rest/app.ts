@@ -29,8 +29,8 @@ export type AdminDeps = {
   actorOf: (request: FastifyRequest) => Actor;
   /** What a machine that is in touch says of itself; without it nobody is. */
   liveOf?: (machineId: string) => LiveMachine | undefined;
-  /** Name of the cluster whose last data this machine holds; without it there are no clusters. */
-  endsCluster?: (machine: Machine) => string | undefined;
+  /** Name of the cluster whose last data this machine holds, alone or with those that go too; without it there are no clusters. */
+  endsCluster?: (machine: Machine, going: readonly Machine[]) => string | undefined;
   /** Makes a ticket for a machine that no boot script leads here; without it there is no such route. */
   issueTicket?: IssueTicket;
   /** Clusters and machine configs; without it there are no such routes. */

@@ -11,14 +11,17 @@ import { SlipwayError } from "../contract/errors.ts";
 import type { AdminDeps } from "./app.ts";
 import type { Facts, FieldFault } from "./check-fields.ts";
 import { findMachine } from "./find-machine.ts";
+import { judgeEnds } from "./judge-end.ts";
 import { formatCsv } from "./machine-csv.ts";
 import { formatDocuments } from "./machine-document.ts";
 import { viewOf } from "./machine-view.ts";
 import { addOrderRoutes } from "./order-routes.ts";
 import { planImport } from "./plan-import.ts";
-import { knownMachines, planMove, planSet } from "./plan-set.ts";
+import { knownMachines, type Move, planMove, planSet } from "./plan-set.ts";
 import { raiseFaults } from "./raise-faults.ts";
 import {
+  APPROVE_BODY,
+  DELETE_BODY,
   ERROR_BODY,
   IMPORT_BODY,
   IMPORT_RESULT,
@@ -26,9 +29,8 @@ import {
   MACHINE_QUERY,
   MACHINES,
   type MachineView,
-  REFS_BODY,
+  RETIRE_BODY,
   SET_BODY,
-  UNDO_BODY,
 } from "./schema.ts";
 
 const DOCUMENTS_AT_ONCE = 20;
@@ -95,7 +97,7 @@ async function* documentsOf(views: readonly MachineView[]) {
 }
 
 function addWritingRoutes(app: FastifyInstance, deps: AdminDeps): void {
-  const { inventory } = deps;
+  const { inventory, endsCluster = () => undefined } = deps;
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const answer = (machines: readonly Machine[]) => ({ machines: machines.map((m) => viewOf(m, [], 0, undefined)) });
 
@@ -114,28 +116,36 @@ function addWritingRoutes(app: FastifyInstance, deps: AdminDeps): void {
       return answer(await inventory.changeMachines(creations, changes, actor));
     },
   );
-  const MOVES = {
-    approve: { to: "approved", summary: "Approve machines, all or none: they may install" },
-    retire: { to: "retired", summary: "Retire machines, all or none: they go on to their disk and get nothing else" },
-  } as const;
-  for (const [verb, { to, summary }] of Object.entries(MOVES)) {
-    routes.post(
-      `/v1/machines/${verb}`,
-      { schema: { summary, body: UNDO_BODY, response: { 200: MACHINES, ...FAULTS } } },
-      async (request) => {
-        const actor = deps.actorOf(request);
-        const target = request.body.undo === true ? "discovered" : to;
-        const changes = planMove(request.body.machines, target, await inventory.listMachines());
-        return answer(await inventory.changeMachines([], changes, actor));
+  const move = async (order: Move, actor: string) =>
+    answer(await inventory.changeMachines([], planMove(order, await inventory.listMachines(), endsCluster), actor));
+  routes.post(
+    "/v1/machines/approve",
+    {
+      schema: {
+        summary: "Approve machines, all or none: they may install",
+        body: APPROVE_BODY,
+        response: { 200: MACHINES, ...FAULTS },
       },
-    );
-  }
+    },
+    (request) => move({ ...request.body, verb: "approve" }, deps.actorOf(request)),
+  );
+  routes.post(
+    "/v1/machines/retire",
+    {
+      schema: {
+        summary: "Retire machines, all or none: they go on to their disk and get nothing else",
+        body: RETIRE_BODY,
+        response: { 200: MACHINES, ...FAULTS },
+      },
+    },
+    (request) => move({ ...request.body, verb: "retire" }, deps.actorOf(request)),
+  );
   routes.post(
     "/v1/machines/delete",
     {
       schema: {
         summary: "Forget machines, all or none; their events and audit entries stay",
-        body: REFS_BODY,
+        body: DELETE_BODY,
         response: { 200: MACHINES, ...FAULTS },
       },
     },
@@ -143,6 +153,7 @@ function addWritingRoutes(app: FastifyInstance, deps: AdminDeps): void {
       const actor = deps.actorOf(request);
       const faults: FieldFault[] = [];
       const machines = knownMachines(request.body.machines, await inventory.listMachines(), faults);
+      judgeEnds(machines, request.body.clusterName, endsCluster, faults);
       raiseFaults(faults, "BAD_REQUEST");
       await inventory.deleteMachines(
         machines.map((m) => m.id),

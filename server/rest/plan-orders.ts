@@ -7,6 +7,7 @@ import type { MachineChange } from "../../inventory/port.ts";
 import type { LiveMachine } from "../boot/live-machine.ts";
 import type { FieldFault } from "./check-fields.ts";
 import { callName } from "./find-machine.ts";
+import { type EndsCluster, judgeEnds } from "./judge-end.ts";
 import { knownMachines } from "./plan-set.ts";
 import { raiseFaults } from "./raise-faults.ts";
 import type { InstallBody, VerbBody } from "./schema.ts";
@@ -15,8 +16,7 @@ export type OrderFacts = {
   machines: readonly Machine[];
   /** undefined: the machine is not in touch. */
   liveOf: (machineId: string) => LiveMachine | undefined;
-  /** Name of the cluster whose data would be gone with this machine's. */
-  endsCluster: (machine: Machine) => string | undefined;
+  endsCluster: EndsCluster;
   /** By chance, never given before. */
   newId: () => string;
   /** Milliseconds since 1970. */
@@ -29,7 +29,6 @@ export function planInstallOrders(body: InstallBody, facts: OrderFacts): Machine
   const machines = knownMachines(body.machines, facts.machines, faults);
   const changes = machines.map((machine): MachineChange => {
     judgeInstall(machine, faults);
-    judgeEnd(machine, body.clusterName, facts, faults);
     const order = { order: facts.newId(), mayWipe: body.mayWipe === true, orderedAt: facts.now };
     // What runs from its disk installs nothing over itself: it is asked to go through its firmware.
     const isOnDisk = facts.liveOf(machine.id)?.bootSource === "disk";
@@ -37,6 +36,7 @@ export function planInstallOrders(body: InstallBody, facts: OrderFacts): Machine
     const change: MachineChange = { id: machine.id, lifecycle: "approved", install: order };
     return isOnDisk ? { ...change, verb } : change;
   });
+  judgeEnds(machines, body.clusterName, facts.endsCluster, faults);
   raiseFaults(faults, "BAD_REQUEST");
   return changes;
 }
@@ -56,9 +56,9 @@ export function planVerbs(verb: PendingVerb["verb"], body: VerbBody, facts: Orde
         message: `its agent is not in touch, so it cannot ${verb}`,
       });
     }
-    if (verb === "reset") judgeEnd(machine, body.clusterName, facts, faults);
     return { id: machine.id, verb: { id: facts.newId(), verb, at: facts.now } };
   });
+  if (verb === "reset") judgeEnds(machines, body.clusterName, facts.endsCluster, faults);
   raiseFaults(faults, "BAD_REQUEST");
   return changes;
 }
@@ -75,14 +75,4 @@ function judgeInstall(machine: Machine, faults: FieldFault[]): void {
     const message = `has boot: ${machine.boot}, so it would never load the OS; first: slipway set ${at} --unset boot`;
     faults.push({ code: "CONFLICT", at, message });
   }
-}
-
-/** Whoever ends a cluster says its name: a slip in a MAC must not do that. */
-function judgeEnd(machine: Machine, named: string | undefined, facts: OrderFacts, faults: FieldFault[]): void {
-  if (machine.installation === undefined) return;
-  const cluster = facts.endsCluster(machine);
-  if (cluster === undefined || cluster === named) return;
-  const found = named === undefined ? "" : `, and ${named} was named`;
-  const message = `holds the last data of cluster ${cluster}, which would be gone for good${found}`;
-  faults.push({ code: "ENDS_CLUSTER", at: callName(machine), message });
 }

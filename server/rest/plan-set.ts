@@ -15,6 +15,7 @@ import {
   take,
 } from "./check-fields.ts";
 import { callName, findMachine } from "./find-machine.ts";
+import { type EndsCluster, judgeEnds } from "./judge-end.ts";
 import { raiseFaults } from "./raise-faults.ts";
 import type { SetBody } from "./schema.ts";
 
@@ -47,13 +48,42 @@ export function planSet(body: SetBody, facts: Facts): Plan {
   return { creations, changes };
 }
 
-/** Moves machines that are known along the lifecycle. @throws NOT_FOUND, BAD_TRANSITION. */
-export function planMove(refs: readonly string[], to: Lifecycle, machines: readonly Machine[]): MachineChange[] {
+export type Move = {
+  machines: readonly string[];
+  verb: "approve" | "retire";
+  undo?: boolean | undefined;
+  /** The cluster that a person says they mean to end. */
+  clusterName?: string | undefined;
+};
+
+/** Moves machines that are known along the lifecycle. @throws NOT_FOUND, BAD_TRANSITION, ENDS_CLUSTER. */
+export function planMove(move: Move, machines: readonly Machine[], endsCluster: EndsCluster): MachineChange[] {
+  const { verb, undo, clusterName } = move;
   const faults: FieldFault[] = [];
-  const found = knownMachines(refs, machines, faults);
-  const changes = found.map((m) => ({ id: m.id, ...moveTo(m, to, faults) }));
+  const found = knownMachines(move.machines, machines, faults);
+  const changes = found.map((m) => ({
+    id: m.id,
+    ...(undo ? undone(m, verb, faults) : moveTo(m, MOVES[verb], faults)),
+  }));
+  if (verb === "retire" && !undo) judgeEnds(found, clusterName, endsCluster, faults);
   raiseFaults(faults, "BAD_REQUEST");
   return changes;
+}
+
+const MOVES = { approve: "approved", retire: "retired" } as const;
+
+/**
+ * A machine whose disk holds its OS comes back as what it is: as `discovered` it would be asked for approval, and the approval
+ * would install it anew, over its data.
+ */
+function undone(machine: Machine, verb: Move["verb"], faults: FieldFault[]): { lifecycle?: Lifecycle } {
+  const isInstalled = machine.installation !== undefined;
+  if (verb === "retire") return moveTo(machine, isInstalled ? "installed" : "discovered", faults);
+  if (!isInstalled || machine.lifecycle === "discovered") return moveTo(machine, "discovered", faults);
+  const at = callName(machine);
+  const message = `is installed, so its approval is used up; to take it out: slipway retire ${at}, or slipway reset ${at}`;
+  faults.push({ code: "BAD_TRANSITION", at, message });
+  return {};
 }
 
 /** Machines that must exist, each once. */
@@ -121,10 +151,11 @@ export function moveTo(machine: Machine, to: Lifecycle, faults: FieldFault[]): {
   if (isBeyond || machine.lifecycle === to) return {};
   const next: readonly string[] = LIFECYCLE[machine.lifecycle];
   if (next.includes(to)) return { lifecycle: to };
-  faults.push({
-    code: "BAD_TRANSITION",
-    at: callName(machine),
-    message: `is ${machine.lifecycle} and cannot become ${to}; it can become ${next.join(" or ")}`,
-  });
+  const at = callName(machine);
+  const remedy =
+    machine.lifecycle === "retired"
+      ? `slipway retire ${at} --undo takes it back into service`
+      : `it can become ${next.join(" or ")}`;
+  faults.push({ code: "BAD_TRANSITION", at, message: `is ${machine.lifecycle} and cannot become ${to}; ${remedy}` });
   return {};
 }

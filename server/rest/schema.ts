@@ -81,10 +81,20 @@ export type MachineView = z.infer<typeof MACHINE>;
 export const MACHINES = z.object({ machines: z.array(MACHINE) });
 
 export const MACHINE_QUERY = z.object({ machine: ref });
-export const REFS_BODY = z.strictObject({ machines: refs });
-export const UNDO_BODY = z.strictObject({
+const clusterName = z
+  .string()
+  .max(255)
+  .optional()
+  .describe("The cluster whose last data this takes away: said by name, so that a slip cannot do it.");
+export const DELETE_BODY = z.strictObject({ machines: refs, clusterName });
+export const APPROVE_BODY = z.strictObject({
   machines: refs,
   undo: z.boolean().optional().describe("Takes it back: the machine is `discovered` again."),
+});
+export const RETIRE_BODY = z.strictObject({
+  machines: refs,
+  undo: z.boolean().optional().describe("Takes it back: `installed` where its disk holds its OS, else `discovered`."),
+  clusterName,
 });
 
 /** Values stay plain text here: server/rest/check-fields.ts judges them all at once, with better words than a schema. */
@@ -96,11 +106,6 @@ export const SET_BODY = z.strictObject({
 });
 export type SetBody = z.infer<typeof SET_BODY>;
 
-const clusterName = z
-  .string()
-  .max(255)
-  .optional()
-  .describe("The cluster whose last data this order destroys: said by name, so that a slip cannot do it.");
 export const INSTALL_BODY = z.strictObject({
   machines: refs,
   mayWipe: z.boolean().optional().describe("What stands on the disk may go, whoever made it."),

@@ -78,6 +78,12 @@ test("a cluster ends with the last machine that holds its data, or may hold it",
   const other = machine({ id: "m2", installation: { installId: "i2", number: 1, disk: "", at: 0 } });
   expect(ends(two, machine(), other)).toBeUndefined();
   expect(ends(two, machine(), { ...other, lifecycle: "retired" })).toBe("rack1");
+  const reset = { id: "v", verb: "reset", at: 0 } as const;
+  expect(ends(two, machine(), { ...other, verb: reset })).toBe("rack1");
+  expect(ends(two, machine(), { ...other, verb: { ...reset, verb: "reboot" } })).toBeUndefined();
+  const site = { clusters: [cluster(two)], roles: [], machines: [machine(), other] };
+  expect(endsCluster(machine(), site, [machine(), other])).toBe("rack1");
+  expect(endsCluster(machine(), site, [machine()])).toBeUndefined();
   expect(ends(two, other, machine({ installation: { installId: "new", number: 2, disk: "", at: 0 } }))).toBe("rack1");
 });
 

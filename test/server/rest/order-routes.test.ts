@@ -16,7 +16,8 @@ beforeEach(async () => {
   lastOf = {};
   rig = await openRig({
     liveOf: (id) => live[id],
-    endsCluster: (machine) => lastOf[machine.name ?? ""],
+    // As the desk's: the last data goes with one, or with all of a pair.
+    endsCluster: (machine, going) => lastOf[machine.name ?? ""] ?? (going.length > 1 ? lastOf.pair : undefined),
   });
 });
 afterEach(() => rig.close());
@@ -152,4 +153,37 @@ test("set gives a cluster and a role of files, and refuses what does not exist",
   expect((await rig.app.inject({ method: "GET", url: "/v1/roles" })).json()).toEqual({
     roles: ["controlplane", "worker", "storage"],
   });
+});
+
+test.each(["reset", "install", "retire", "delete"])(
+  "%s of two that hold the last data together asks for the cluster's name",
+  async (verb) => {
+    await installed(A, "cp1");
+    await installed(B, "cp2");
+    lastOf = { pair: "rack1" };
+    const refused = await post(verb, { machines: ["cp1", "cp2"] });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { code: "ENDS_CLUSTER", remedy: expect.stringContaining("--cluster-name") },
+    });
+    expect(refused.body.message.split("\n")).toEqual([
+      "cp1: holds the last data of cluster rack1, which would be gone for good",
+      "cp2: holds the last data of cluster rack1, which would be gone for good",
+    ]);
+    expect((await post(verb, { machines: ["cp1", "cp2"], clusterName: "rack1" })).status).toBe(200);
+  },
+);
+
+test("what is undone leaves an installed machine installed, so that no approval installs it over its data", async () => {
+  await installed(A, "cp1");
+  const { status, body } = await post("approve", { machines: ["cp1"], undo: true });
+  expect([status, body.code]).toEqual([409, "BAD_TRANSITION"]);
+  expect(body.message).toBe(
+    "cp1: is installed, so its approval is used up; to take it out: slipway retire cp1, or slipway reset cp1",
+  );
+  await post("retire", { machines: ["cp1"] });
+  expect((await recordOf(A))!.lifecycle).toBe("retired");
+  await post("retire", { machines: ["cp1"], undo: true });
+  expect((await recordOf(A))!).toMatchObject({ lifecycle: "installed", installation: INSTALLATION });
+  expect((await recordOf(A))!.install).toBeUndefined();
 });

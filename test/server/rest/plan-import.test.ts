@@ -113,7 +113,7 @@ const ROWS: { name: string; rows: ImportRow[]; machines?: Machine[]; approve?: b
     rows: [{ macs: [A] }],
     machines: [machine({ lifecycle: "retired" })],
     approve: true,
-    want: [`${A}: is retired and cannot become approved; it can become discovered`],
+    want: [`${A}: is retired and cannot become approved; slipway retire ${A} --undo takes it back into service`],
   },
 ];
 for (const { name, rows, machines, approve, want } of ROWS) {
