@@ -29,12 +29,21 @@ export type PendingInstall = {
   givenToKey?: string;
   /** The boot attempt that it was given in; a later attempt of the machine may have it again. */
   givenInAttempt?: string;
+  /** The cluster whose config it was given. */
+  cluster?: string;
   /** What keeps it from going on, with the remedy; a person's or the agent's next word clears it. */
   failure?: { reason: string; remedy: string };
 };
 
 /** What stands on a machine's disk, as its agent confirmed it. */
-export type Installation = { installId: string; number: number; disk: string; at: number };
+export type Installation = {
+  installId: string;
+  number: number;
+  disk: string;
+  at: number;
+  /** The cluster whose config is on it: that holds, whatever other clusters are made later. */
+  cluster?: string;
+};
 
 /** A person's word to an agent, until the agent has taken it. */
 export type PendingVerb = { id: string; verb: "reboot" | "shutdown" | "reset"; at: number };

@@ -58,7 +58,8 @@ export class ConfigMaker {
     if (rendered.kind === "config") {
       this.#refusals.delete(machine.id);
       for (const note of rendered.notes) log.info(`The config of ${named.name}: ${note.path}: ${note.message}.`);
-      return { kind: "config", text: rendered.text };
+      const found = this.#site.membership(named);
+      return { kind: "config", text: rendered.text, ...(found.kind === "member" && { cluster: found.cluster.name }) };
     }
     const { reason, remedy } = rendered.kind === "faults" ? refusalOf(rendered) : rendered;
     this.#refusals.set(machine.id, { reason, remedy, of: this.#inputsOf(named) });

@@ -2,6 +2,7 @@
 // already: their certificates, addresses and data hang on it. admin-service.ts calls it. Pure.
 import type { ClusterRecord, RoleRecord } from "../../inventory/cluster.ts";
 import type { Machine as InventoryMachine } from "../../inventory/machine.ts";
+import { fixedFaults, isInstalled } from "./fixed-fields.ts";
 import { bootstrapOf, clusterOf, membersOf, roleOf, type Site } from "./site.ts";
 import type { Cluster, Role } from "./topology.ts";
 import type { FaultAt, TopologyFault } from "./topology-document.ts";
@@ -17,9 +18,6 @@ export type Applied = {
 /** Every node has these in its config and its certificates, and all nodes must agree on them. */
 const FIXED_OF_CLUSTER = ["endpoint", "port", "dnsDomain", "podSubnet", "serviceSubnet", "cni"] as const;
 const FIXED_OF_ROLE = ["type", "cluster"] as const;
-
-const isInstalled = (machine: InventoryMachine): boolean =>
-  machine.lifecycle === "installed" || machine.lifecycle === "ready" || machine.installation !== undefined;
 
 /** A document that names no endpoint keeps the one that was chosen. */
 export const keepEndpoint = (wanted: Cluster, before: Cluster | undefined): Cluster =>
@@ -67,28 +65,14 @@ export function roleFaults(
   );
 }
 
-/** A node's name, role and cluster are on its disk and in its certificates. */
 export function machineFaults(
   wanted: { name: string; role?: string; cluster?: string },
   before: InventoryMachine | undefined,
   faultAt: FaultAt,
 ): TopologyFault[] {
-  if (before === undefined || !isInstalled(before)) return [];
-  const rows = [
-    ["metadata.name", before.name, wanted.name],
-    ["spec.role", before.role, wanted.role ?? before.role],
-    ["spec.cluster", before.cluster, wanted.cluster ?? before.cluster],
-  ] as const;
-  return rows
-    .filter(([, was, will]) => was !== will)
-    .map(([path, was, will]) =>
-      faultAt(
-        "Machine",
-        wanted.name,
-        path,
-        `cannot change from ${was ?? "nothing"} to ${will ?? "nothing"}: the machine is installed; \`slipway reset ${before.name ?? before.macs[0]}\` first`,
-      ),
-    );
+  return fixedFaults(before, wanted).map(({ field, message }) =>
+    faultAt("Machine", wanted.name, field === "name" ? "metadata.name" : `spec.${field}`, message),
+  );
 }
 
 /** Keys whose values differ, in the order of the alphabet. */

@@ -36,9 +36,17 @@ export const bootstrapOf = ({ bootstrap }: Pick<ClusterRecord, "bootstrap">): Bo
 /** How a machine is called in a sentence: its name, else its first MAC. */
 export const callMachine = ({ name, macs }: Pick<InventoryMachine, "name" | "macs">): string => name ?? macs[0] ?? "?";
 
+/**
+ * The cluster that a person chose for a machine, else the one whose config it was given. A second cluster would else take
+ * the nodes of the first away from it: their role alone means the only cluster.
+ */
+export const chosenCluster = ({ cluster, installation, install }: InventoryMachine): string | undefined =>
+  cluster ?? installation?.cluster ?? install?.cluster;
+
 /** The topology's machine of an inventory's. */
 export function machineOf(machine: InventoryMachine): Machine {
-  const { macs, role, cluster, address, spec } = machine;
+  const { macs, role, address, spec } = machine;
+  const cluster = chosenCluster(machine);
   const patches = (spec?.patches ?? []) as readonly Patch[];
   return {
     name: callMachine(machine),

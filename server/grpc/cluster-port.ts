@@ -7,8 +7,8 @@ import type { ClusterOrders, NodeStatus } from "../contract/generated/agent.ts";
 export type ClusterWait = { waits: string; next: string };
 
 export type ConfigAnswer =
-  /** Text of a v1alpha1 machine config. Secret. */
-  { kind: "config"; text: string } | { kind: "refused"; reason: string; remedy: string };
+  /** Text of a v1alpha1 machine config, which is secret, and the name of the cluster that it is for. */
+  { kind: "config"; text: string; cluster?: string } | { kind: "refused"; reason: string; remedy: string };
 
 export interface ClusterDesk {
   /** undefined: this machine has all that a config is rendered from. Answers from memory. */

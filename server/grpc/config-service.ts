@@ -29,7 +29,7 @@ export class ConfigRules {
     if (desk === undefined) this.#refuse(machine, "NOT_ARMED", NO_CLUSTER.waits, NO_CLUSTER.next);
     const answer = await desk.renderConfig(machine);
     if (answer.kind === "refused") this.#refuse(machine, "NOT_ARMED", answer.reason, answer.remedy);
-    await this.#commit(request, call);
+    await this.#commit(request, call, answer.cluster);
     return { config: answer.text };
   }
 
@@ -40,13 +40,14 @@ export class ConfigRules {
   }
 
   /** Decides once more, on what is true after the rendering, and has it on disk. */
-  async #commit(request: FetchConfigRequest, call: AuthenticatedCall): Promise<void> {
+  async #commit(request: FetchConfigRequest, call: AuthenticatedCall, cluster: string | undefined): Promise<void> {
     const { inventory, record, log } = this.#deps;
     const caller = await identifyCaller(this.#deps, call);
     const { machine, mac } = caller;
     const decision = await this.#decide(machine, request, caller);
     this.#assertGiven(machine, decision);
-    await inventory.changeMachines([], [{ id: machine.id, install: decision.install }], `machine ${mac}`);
+    const install = { ...decision.install, ...(cluster !== undefined && { cluster }) };
+    await inventory.changeMachines([], [{ id: machine.id, install }], `machine ${mac}`);
     this.#told.delete(machine.id);
     if (decision.isRepeat) return;
     const isAgain = machine.install?.givenToKey !== undefined;

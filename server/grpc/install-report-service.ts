@@ -95,7 +95,9 @@ export class InstallReports {
   async #confirm(machine: Machine, what: Omit<Installation, "at">): Promise<void> {
     const { deps, caller, live } = this.#stream;
     const installId = cleanText(what.installId);
-    const installation = { installId, number: what.number, disk: cleanText(what.disk), at: deps.now() };
+    const cluster = machine.install?.cluster;
+    const stored = { number: what.number, disk: cleanText(what.disk), ...(cluster !== undefined && { cluster }) };
+    const installation = { installId, ...stored, at: deps.now() };
     const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     delete live.step;

@@ -66,7 +66,7 @@ function tryImport(
     return { macs: [...macs], ...Object.fromEntries(given) };
   });
   try {
-    return planImport(rows, false, facts);
+    return planImport(rows, false, facts, () => []);
   } catch (fault) {
     if (!(fault instanceof SlipwayError) || fault.faults.length === 0) throw fault;
     for (const { at, message } of fault.faults) {

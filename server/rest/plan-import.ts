@@ -3,6 +3,7 @@
 import { type Mac, parseMac } from "../../inventory/address.ts";
 import type { Machine } from "../../inventory/machine.ts";
 import type { MachineChange, NewMachine } from "../../inventory/port.ts";
+import { fixedFaults } from "../cluster/fixed-fields.ts";
 import {
   type Facts,
   type FieldFault,
@@ -23,15 +24,26 @@ type Seen = { name: Map<string, number>; address: Map<string, number>; mac: Map<
 
 export type ImportPlan = Plan & { unchanged: number };
 
-/** @throws BAD_IMPORT whose faults are at `rows.<index>.<field>`, rows from 0. */
-export function planImport(rows: readonly ImportRow[], approve: boolean, facts: Facts): ImportPlan {
+/**
+ * @param judgeInstalled what may not change of an installed machine; an apply judges that with the rest of its documents.
+ * @throws BAD_IMPORT whose faults are at `rows.<index>.<field>`, rows from 0.
+ */
+export function planImport(
+  rows: readonly ImportRow[],
+  approve: boolean,
+  facts: Facts,
+  judgeInstalled: typeof fixedFaults = fixedFaults,
+): ImportPlan {
   const faults: FieldFault[] = [];
   const seen: Seen = { name: new Map(), address: new Map(), mac: new Map() };
   const byMac = new Map(facts.machines.flatMap((m) => m.macs.map((mac) => [mac, m] as const)));
   const machines = vacate(rows, facts.machines, byMac);
   const plan: ImportPlan = { creations: [], changes: [], unchanged: 0 };
   rows.forEach((row, index) => {
-    planRow({ row, at: `rows.${index}`, index, approve, facts: { ...facts, machines }, faults, seen, byMac }, plan);
+    planRow(
+      { row, at: `rows.${index}`, index, approve, facts: { ...facts, machines }, faults, seen, byMac, judgeInstalled },
+      plan,
+    );
   });
   raiseFaults(
     faults.map((f) => ({ ...f, code: "BAD_IMPORT" as const })),
@@ -70,6 +82,7 @@ type RowTask = {
   faults: FieldFault[];
   seen: Seen;
   byMac: ReadonlyMap<Mac, Machine>;
+  judgeInstalled: typeof fixedFaults;
 };
 
 function planRow(task: RowTask, plan: ImportPlan): void {
@@ -80,6 +93,8 @@ function planRow(task: RowTask, plan: ImportPlan): void {
     plan.creations.push({ macs, ...fields, ...(task.approve ? { lifecycle: "approved" } : {}) } as NewMachine);
     return;
   }
+  for (const { field, message } of task.judgeInstalled(machine, fields))
+    task.faults.push({ code: "BAD_IMPORT", at: `${task.at}.${field}`, message });
   const change: MachineChange = { id: machine.id, ...fields, ...addedMacs(machine, macs) };
   if (task.approve) Object.assign(change, moveTo(machine, "approved", task.faults));
   if (changesSomething(machine, change)) plan.changes.push(change);

@@ -3,6 +3,7 @@
 import type { Mac } from "../../inventory/address.ts";
 import { LIFECYCLE, type Lifecycle, type Machine } from "../../inventory/machine.ts";
 import type { MachineChange, NewMachine } from "../../inventory/port.ts";
+import { fixedFaults } from "../cluster/fixed-fields.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import {
   type Facts,
@@ -28,6 +29,9 @@ export function planSet(body: SetBody, facts: Facts): Plan {
   const targets = findTargets(body.machines, facts.machines, faults);
   assertOneForUnique(body, targets);
   const fields = judgeFields(body, targets, facts, faults);
+  for (const machine of targets.machines)
+    for (const { field, message } of fixedFaults(machine, fields))
+      faults.push({ code: "CONFLICT", at: callName(machine), message: `its ${field} ${message}` });
   const isApproval = body.approve === true;
   const changes = targets.machines.map((m) => ({
     id: m.id,

@@ -53,7 +53,10 @@ export const MACHINE = z.object({
     .optional()
     .describe("The install that it is to do, or does. Times in milliseconds since 1970."),
   installation: z
-    .object({ installId: z.string(), number: z.number(), disk: z.string(), at: z.number() })
+    .object({
+      ...{ installId: z.string(), number: z.number(), disk: z.string(), at: z.number() },
+      cluster: z.string().optional().describe("Whose config is on it."),
+    })
     .optional()
     .describe("What stands on its disk, as its agent confirmed it; disk is empty in a container."),
   verb: z.object({ verb: z.string(), at: z.number() }).optional().describe("Ordered, and not taken yet."),

@@ -39,6 +39,28 @@ test("a machine waits for role, cluster and the choice among several, in words w
   });
 });
 
+test("a second cluster takes no node away from the first, and the first cannot be deleted under its nodes", async () => {
+  await create();
+  await t.settle();
+  const m = await t.machine({ macs: [CP], name: "a", role: "controlplane" });
+  expect(await t.desk.renderConfig(m)).toMatchObject({ kind: "config", cluster: "rack1" });
+  // As the hand-out and the install write it down (server/grpc).
+  const installation = { installId: "install-1", number: 1, disk: "/dev/vda", at: NOW, cluster: "rack1" };
+  await t.inventory.changeMachines([], [{ id: m.id, lifecycle: "installed", installation }], "test");
+  await create("rack2");
+  await t.settle();
+  expect(t.desk.ordersOf(await t.get(m.id))?.peers.map((p) => p.name)).toEqual(["a"]);
+  expect(t.desk.waitOf(await t.get(m.id))).toBeUndefined();
+  await expect(t.admin.remove("rack1", "tester")).rejects.toMatchObject({ code: "CONFLICT" });
+  await t.admin.remove("rack2", "tester");
+  const [reset] = await t.inventory.changeMachines(
+    [],
+    [{ id: m.id, lifecycle: "discovered", installation: null }],
+    "test",
+  );
+  expect(reset!.cluster).toBeUndefined();
+});
+
 test("a config is the decoder's, an unnamed machine gets its name in the inventory first, two at once get two", async () => {
   await create();
   await t.settle();

@@ -57,6 +57,15 @@ const words = async (kind: string) => {
 };
 
 describe("an install", () => {
+  test("keeps the name of the cluster whose config was given, whatever clusters come later", async () => {
+    desk.answer = { kind: "config", text: CONFIG, cluster: "rack1" };
+    const agent = await approved();
+    await agent.fetch(await agent.order());
+    expect((await agent.record()).install?.cluster).toBe("rack1");
+    await agent.install();
+    expect((await agent.record()).installation?.cluster).toBe("rack1");
+  });
+
   test("is ordered once nothing is missing, and stays the same over streams and a restart of the appliance", async () => {
     const agent = (await boot()).hello();
     desk.wait = { waits: "there is no cluster yet", next: "slipway cluster create NAME" };

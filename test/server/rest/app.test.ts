@@ -214,7 +214,10 @@ test("approve moves machines on, twice is no change, undo takes it back", async 
   const refused = await post("/v1/machines/approve", { machines: [A] });
   expect(refused).toMatchObject({
     status: 409,
-    body: { code: "BAD_TRANSITION", message: `${A}: is retired and cannot become approved; slipway retire ${A} --undo takes it back into service` },
+    body: {
+      code: "BAD_TRANSITION",
+      message: `${A}: is retired and cannot become approved; slipway retire ${A} --undo takes it back into service`,
+    },
   });
   expect(await lifecycleAfter("retire", { undo: true })).toBe("discovered");
 });

@@ -187,3 +187,16 @@ test("what is undone leaves an installed machine installed, so that no approval 
   expect((await recordOf(A))!).toMatchObject({ lifecycle: "installed", installation: INSTALLATION });
   expect((await recordOf(A))!.install).toBeUndefined();
 });
+
+test("set changes no name, role or cluster of an installed machine", async () => {
+  await installed(A, "cp1");
+  const refused = await post("set", { machines: ["cp1"], set: { name: "cp2", role: null, boot: "os" } });
+  expect([refused.status, refused.body.code]).toEqual([409, "CONFLICT"]);
+  expect(refused.body.message.split("\n")).toEqual([
+    "cp1: its name cannot change from cp1 to cp2: the machine is installed; `slipway reset cp1` first",
+    "cp1: its role cannot change from controlplane to nothing: the machine is installed; `slipway reset cp1` first",
+  ]);
+  expect(await recordOf(A)).not.toHaveProperty("boot");
+  expect((await post("set", { machines: ["cp1"], set: { name: "cp1", boot: "os" } })).status).toBe(200);
+  expect((await recordOf(A))!.boot).toBe("os");
+});

@@ -125,3 +125,24 @@ test("planImport refuses a serial that would steer a terminal", () => {
     'rows.0.serial: must be printable text, found "a\\u001b[2J"',
   ]);
 });
+
+test("planImport changes no name, role or cluster of an installed machine, and takes a row that says what it is", () => {
+  const installation = { installId: "i", number: 1, disk: "/dev/vda", at: 0, cluster: "rack1" };
+  const known = machine({ name: "cp1", role: "controlplane", lifecycle: "ready", installation });
+  const judge = (row: Partial<ImportRow>) => {
+    try {
+      return planImport([{ macs: [A], ...row }], false, { ...facts([known]), clusters: ["rack1", "rack2"] });
+    } catch (error) {
+      return (error as { faults: { at: string; message: string }[] }).faults.map((f) => `${f.at}: ${f.message}`);
+    }
+  };
+  const why = "the machine is installed; `slipway reset cp1` first";
+  expect(judge({ name: "cp2", role: "worker", cluster: "rack2" })).toEqual([
+    `rows.0.name: cannot change from cp1 to cp2: ${why}`,
+    `rows.0.role: cannot change from controlplane to worker: ${why}`,
+    `rows.0.cluster: cannot change from rack1 to rack2: ${why}`,
+  ]);
+  expect(judge({ name: "cp1", role: "controlplane" })).toMatchObject({ unchanged: 1 });
+  expect(judge({ cluster: "rack1" })).toMatchObject({ changes: [{ id: "a", cluster: "rack1" }] });
+  expect(judge({ address: "192.0.2.9" })).toMatchObject({ changes: [{ address: "192.0.2.9" }] });
+});
