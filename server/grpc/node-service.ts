@@ -123,6 +123,8 @@ function readAll(call: Call, signal: AbortSignal, take: (report: ReadReport) => 
     const stop = () => reject(signal.reason);
     if (signal.aborted) return stop();
     signal.addEventListener("abort", stop, { once: true });
+    // It may have vanished before anybody listened: no event comes for that any more.
+    if (call.cancelled || call.destroyed) return resolve();
     let taken: Promise<void> = Promise.resolve();
     call.on("data", (report: ReadReport) => {
       // Not read on until this one is written: HTTP/2 then holds back a machine that is too fast.
