@@ -30,12 +30,21 @@ function planCreation(w: Writing, creation: NewMachine, actor: Actor): Planned {
   return { ...planned, what: ["written down", ...planned.what], isChanged: true, isNew: true };
 }
 
+function assertOrder(machine: Machine, { whileOrder }: MachineChange): void {
+  if (whileOrder === undefined || (machine.install?.order === whileOrder && machine.lifecycle === "approved")) return;
+  throw new SlipwayError("CONFLICT", `the install of ${nameOf(machine)} is no longer ordered, or another one is`, {
+    remedy: "Nothing to do: the machine goes on with what its state names.",
+  });
+}
+
 /** Several changes of one machine in one call become one, in their order. */
 function planChanges(w: Writing, changes: readonly MachineChange[], actor: Actor): Planned[] {
   const planned = new Map<string, Planned>();
   for (const change of changes) {
     const earlier = planned.get(change.id);
-    const step = applyChange(earlier?.after ?? getMachine(w, change.id), change, actor, iso(w.at));
+    const current = earlier?.after ?? getMachine(w, change.id);
+    assertOrder(current, change);
+    const step = applyChange(current, change, actor, iso(w.at));
     planned.set(change.id, {
       before: earlier?.before ?? step.before,
       after: step.after,

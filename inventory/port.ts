@@ -49,6 +49,8 @@ export type MachineChange = {
   installDisk?: string;
   keyFingerprint?: string;
   pairingCode?: string;
+  /** Written only while this is the install that is ordered, else CONFLICT: a person may have ordered another meanwhile. */
+  whileOrder?: string;
 };
 
 /** What one apply, or one step of a bootstrap, writes. */
@@ -72,6 +74,9 @@ export type AuditEntry = {
   /** SHA-256 over the previous hash and this entry, hex. */
   hash: string;
 };
+
+/** What somebody did. No secret belongs in it. `target`: what it was done to, `cluster rack1`. */
+export type Deed = Pick<AuditEntry, "actor" | "action" | "target" | "detail">;
 
 /** `mac`: what this NIC did. `machineId`: what all its NICs did, also before the machine was known. `limit`: default 1000. */
 export type EventQuery = { mac?: Mac; machineId?: string; afterSeq?: number; limit?: number };
@@ -139,6 +144,8 @@ export interface Inventory {
   listAudit(query: { afterSeq?: number; limit?: number }): Promise<AuditEntry[]>;
   /** Sequence number of the first entry whose hash does not fit, or undefined. */
   checkAudit(): Promise<number | undefined>;
+  /** An entry for a deed that changes no record: a secret that left, an image that came. On disk when the promise resolves. */
+  appendAudit(deed: Deed): Promise<void>;
 
   // small durable facts (remembered DHCP mode, verified assets)
   readMark(name: string): Promise<string | undefined>;

@@ -178,7 +178,7 @@ async function checkAudit({ tables }: Parts): Promise<number | undefined> {
 }
 
 function recordRules(parts: Parts) {
-  const { tables, commit, logLines, watch } = parts;
+  const { tables, commit, logLines, watch, now } = parts;
   return {
     recordEvents: (events, urgency) =>
       commit.write((notes) => {
@@ -190,6 +190,9 @@ function recordRules(parts: Parts) {
     listLogLines: async (query) => logLines.list(query.mac, query.limit ?? DEFAULT_LIMIT),
     listAudit: async (query) => tables.audit.list(query.afterSeq, query.limit ?? DEFAULT_LIMIT),
     checkAudit: () => checkAudit(parts),
+    appendAudit: async (deed) => {
+      await commit.write(() => tables.audit.append({ at: new Date(now()).toISOString(), ...deed }));
+    },
   } satisfies Partial<Rules>;
 }
 

@@ -1,7 +1,8 @@
-// The alarms that `slipway status` shows: what is wrong right now, then the last ones of the last day, from the events.
-// Edge: reads the inventory.
+// The alarms that `slipway status` shows: what is wrong right now, then the last ones of the last day that are not over, from
+// the events. Edge: reads the inventory.
 import { describeEvent, EVENTS, type EventRecord } from "../../inventory/event.ts";
 import type { Inventory } from "../../inventory/port.ts";
+import { isSettledBy } from "./settle-alarms.ts";
 
 export type Alarm = { at: string; text: string; remedy?: string };
 export type Alarms = { list(): Alarm[]; close(): void };
@@ -11,11 +12,20 @@ const KEPT = 20;
 const DAY_MS = 86_400_000;
 const READ_BACK = 1000;
 
-/** @param now what is wrong at this moment and cannot be an event yet. */
-export async function runAlarms(inventory: Inventory, now: () => Alarm | undefined): Promise<Alarms> {
+/**
+ * @param now what is wrong at this moment and cannot be an event yet.
+ * @param isOver whether what an alarm told of is over, as things are now.
+ */
+export async function runAlarms(
+  inventory: Inventory,
+  now: () => Alarm | undefined,
+  isOver: (event: EventRecord) => boolean = () => false,
+): Promise<Alarms> {
   const kept = new Map<string, { event: EventRecord; count: number }>();
   const take = (events: readonly EventRecord[]) => {
-    for (const event of events.filter((one) => EVENTS[one.kind]?.level === "alarm")) {
+    for (const event of events) {
+      for (const [cause, one] of kept) if (isSettledBy(one.event, event)) kept.delete(cause);
+      if (EVENTS[event.kind]?.level !== "alarm") continue;
       const cause = causeOf(event);
       const count = (kept.get(cause)?.count ?? 0) + 1;
       kept.delete(cause);
@@ -23,16 +33,18 @@ export async function runAlarms(inventory: Inventory, now: () => Alarm | undefin
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
     }
   };
-  const stop = inventory.watchEvents(take);
+  // What comes while the earlier ones are read is taken after them.
+  const late: EventRecord[] = [];
+  let hear: typeof take = (events) => void late.push(...events);
+  const stop = inventory.watchEvents((events) => hear(events));
   const earlier = await inventory.listEvents({ limit: READ_BACK });
-  const late = [...kept.values()].map(({ event }) => event);
-  const known = new Set(late.map((event) => event.seq));
-  kept.clear();
-  take([...earlier.filter((event) => !known.has(event.seq)), ...late]);
+  const known = new Set(earlier.map((event) => event.seq));
+  take([...earlier, ...late.filter((event) => !known.has(event.seq))]);
+  hear = take;
   return {
     list: () => [
       ...[now() ?? []].flat(),
-      ...[...kept.values()].filter(({ event }) => event.at > Date.now() - DAY_MS).map(alarmOf),
+      ...[...kept.values()].filter(({ event }) => event.at > Date.now() - DAY_MS && !isOver(event)).map(alarmOf),
     ],
     close: stop,
   };
@@ -40,7 +52,7 @@ export async function runAlarms(inventory: Inventory, now: () => Alarm | undefin
 
 /** What an admin would mend: a full pool is one thing, however many machines got no address from it. */
 function causeOf({ kind, mac, detail }: EventRecord): string {
-  const thing = detail.pool ?? detail.interface ?? detail.file ?? mac ?? "";
+  const thing = detail.pool ?? detail.cluster ?? detail.interface ?? detail.file ?? mac ?? "";
   return `${kind} ${thing} ${detail.server ?? ""}`;
 }
 

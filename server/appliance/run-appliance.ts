@@ -1,6 +1,7 @@
 // Builds the rooms in order, joins them, and stops them in the reverse order. server/main.ts calls it.
 import { join } from "node:path";
 import { openAssets } from "../../boot-assets/store.ts";
+import type { EventRecord } from "../../inventory/event.ts";
 import { openDataDir } from "../../inventory/open-data-dir.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { openInventory } from "../../inventory/store.ts";
@@ -24,6 +25,7 @@ import { OpenParts, together } from "./open-parts.ts";
 import { runAlarms } from "./run-alarms.ts";
 import { runListeners } from "./run-listeners.ts";
 import { runRecorder } from "./run-recorder.ts";
+import { isOverNow } from "./settle-alarms.ts";
 import { statusDocument } from "./status.ts";
 
 export type Appliance = { record: RecordEvent; close(): Promise<void> };
@@ -81,7 +83,6 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     imageFor: (arch) => assets.find({ arch }),
     macOf: (ip) => neighbours.macOf(ip),
   });
-  const alarms = opened.add(await runAlarms(inventory, recorder.alarm));
   const images = openImageStore(join(dataDir, "images"), Date.now);
   const parts: { dhcp?: DhcpService; agents?: GrpcServer } = {};
   const clusters = opened.add(
@@ -90,6 +91,10 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
       dhcp: () => parts.dhcp?.status().interfaces ?? [],
     }),
   );
+  const { view } = clusters.desk;
+  const isKnown = (name: string) => view.site.clusters.some((c) => c.name === name);
+  const isOver = (event: EventRecord) => isOverNow(event, view.decisionOf, isKnown);
+  const alarms = opened.add(await runAlarms(inventory, recorder.alarm, isOver));
   const admin = await buildAdminApp({
     ...{ inventory, log, version, now: Date.now, actorOf: actorOfPeer },
     clusters: { ...clusters, record, openBundle: (name) => secrets.clusters.open(name) },

@@ -6,7 +6,7 @@ import type { Actor, Inventory } from "../../inventory/port.ts";
 import type { RecordEvent } from "./ports.ts";
 
 export type TicketDeps = {
-  inventory: Pick<Inventory, "sightMachine" | "saveAttempt">;
+  inventory: Pick<Inventory, "sightMachine" | "saveAttempt" | "appendAudit">;
   record: RecordEvent;
   /** SHA-256 of the appliance CA's DER, hex. */
   caFingerprint: string;
@@ -58,6 +58,8 @@ export async function issueTicket(deps: TicketDeps, order: TicketOrder): Promise
     { ...common, startedAt: now, platform: "container", ...(arch && { arch }), decision: "os" },
     { ...common, issuedAt: now, expiresAt: now + deps.ticketMs, tokenHash, fetchedAt: now },
   );
+  const detail = `a ticket for ${mac}, without a boot (attempt ${id})`;
+  await deps.inventory.appendAudit({ actor, action: "issue", target: machine.id, detail });
   deps.record({ kind: "ticket-issued", mac, attemptId: id, detail: { actor } });
   return ticket;
 }

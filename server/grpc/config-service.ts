@@ -47,7 +47,7 @@ export class ConfigRules {
     const decision = await this.#decide(machine, request, caller);
     this.#assertGiven(machine, decision);
     const install = { ...decision.install, ...(cluster !== undefined && { cluster }) };
-    await inventory.changeMachines([], [{ id: machine.id, install }], `machine ${mac}`);
+    await inventory.changeMachines([], [{ id: machine.id, install, whileOrder: request.order }], `machine ${mac}`);
     this.#told.delete(machine.id);
     if (decision.isRepeat) return;
     const isAgain = machine.install?.givenToKey !== undefined;
@@ -57,15 +57,23 @@ export class ConfigRules {
   }
 
   #assertGiven(machine: Machine, decision: HandOut): asserts decision is Extract<HandOut, { kind: "give" }> {
-    if (decision.kind === "refuse") this.#refuse(machine, decision.code, decision.reason, decision.remedy);
+    if (decision.kind === "refuse")
+      this.#refuse(machine, decision.code, decision.reason, decision.remedy, decision.isOtherKey);
   }
 
-  #refuse(machine: Machine, code: "NOT_ARMED" | "WRONG_ORDER", reason: string, remedy: string): never {
+  #refuse(
+    machine: Machine,
+    code: "NOT_ARMED" | "WRONG_ORDER",
+    reason: string,
+    remedy: string,
+    isOtherKey?: boolean,
+  ): never {
     const { record, log, now } = this.#deps;
     const told = this.#told.get(machine.id);
     if (told?.reason !== reason || now() - told.at > TOLD_AGAIN_MS) {
       this.#told.set(machine.id, { reason, at: now() });
-      record({ kind: "config-refused", mac: machine.macs[0]!, detail: { reason, remedy } });
+      const detail = { reason, remedy, ...(isOtherKey && { isOtherKey }) };
+      record({ kind: "config-refused", mac: machine.macs[0]!, detail });
       log.warn(`${machine.name ?? machine.macs[0]} was refused its config: ${reason}.`);
     }
     throw new SlipwayError(code, reason, { remedy });

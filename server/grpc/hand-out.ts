@@ -21,7 +21,14 @@ export type HandOutFacts = {
 export type HandOut =
   /** `install` is what must be on disk before the answer leaves; `isRepeat`: the same key had it in this attempt. */
   | { kind: "give"; install: PendingInstall; isRepeat: boolean }
-  | { kind: "refuse"; code: "NOT_ARMED" | "WRONG_ORDER"; reason: string; remedy: string };
+  | {
+      kind: "refuse";
+      code: "NOT_ARMED" | "WRONG_ORDER";
+      reason: string;
+      remedy: string;
+      /** Somebody else may have the config: a person has to look. */
+      isOtherKey?: true;
+    };
 
 type Armed = HandOutFacts & { install: PendingInstall };
 type Refusal = Omit<Extract<HandOut, { kind: "refuse" }>, "kind">;
@@ -62,7 +69,7 @@ const RULES: readonly ((f: Armed) => Refusal | undefined)[] = [
     (attemptId !== undefined && attemptId !== install.givenInAttempt)
       ? undefined
       : {
-          code: "WRONG_ORDER",
+          ...{ code: "WRONG_ORDER", isOtherKey: true },
           reason: "the config was given to another key of this boot attempt",
           remedy: `If that was not this machine, somebody has its config: reset its cluster's secrets. Else power it on again, or: ${again(machine)}`,
         },

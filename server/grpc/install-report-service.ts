@@ -98,7 +98,10 @@ export class InstallReports {
     const cluster = machine.install?.cluster;
     const stored = { number: what.number, disk: cleanText(what.disk), ...(cluster !== undefined && { cluster }) };
     const installation = { installId, ...stored, at: deps.now() };
-    const change = { id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 } as const;
+    const change: MachineChange = {
+      ...{ id: machine.id, lifecycle: "installed", installation, install: null, diskBoots: 0 },
+      ...(machine.install !== undefined && { whileOrder: machine.install.order }),
+    };
     await deps.inventory.changeMachines([], [change], `machine ${caller.mac}`);
     delete live.step;
     // A container runs it from this moment on, and a machine restarts into it: neither says a new hello before.
@@ -119,7 +122,7 @@ export class InstallReports {
     if (machine.install?.order === order) {
       await deps.inventory.changeMachines(
         [],
-        [{ id: machine.id, install: { ...machine.install, failure: why } }],
+        [{ id: machine.id, install: { ...machine.install, failure: why }, whileOrder: order }],
         `machine ${this.#stream.caller.mac}`,
       );
     } else if (machine.activity !== "resetting") return;
@@ -152,7 +155,7 @@ export class InstallReports {
 
   async #clearFailure(machine: Machine): Promise<void> {
     const { failure: _, ...install } = machine.install!;
-    const change = { id: machine.id, install };
+    const change = { id: machine.id, install, whileOrder: install.order };
     await this.#stream.deps.inventory.changeMachines([], [change], `machine ${this.#stream.caller.mac}`);
   }
 

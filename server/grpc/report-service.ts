@@ -123,7 +123,8 @@ export class ReportWriter {
     const isFirst = install !== undefined && install.firstContactAt === undefined && machine.lifecycle === "approved";
     if (!isFirst && !needsInstall(machine, view)) return machine;
     const order = install ?? { order: randomUUID(), mayWipe: false, orderedAt: now() };
-    const change = { id: machine.id, install: { ...order, firstContactAt: now() } };
+    const begun = { ...order, firstContactAt: now() };
+    const change = { id: machine.id, install: begun, ...(install !== undefined && { whileOrder: install.order }) };
     const [changed] = await inventory.changeMachines([], [change], "slipway");
     if (install === undefined) this.#deps.record({ kind: "install-ordered", mac: this.#caller.mac });
     return changed ?? machine;

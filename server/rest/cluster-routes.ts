@@ -157,6 +157,8 @@ function addSecretRoutes(app: FastifyInstance, deps: AdminDeps, parts: ClusterPa
       const source = { randomBytes, nowMs: deps.now() };
       const kubeconfig = adminKubeconfig({ ...cluster, endpoint }, bundle, request.body, source);
       const hours = Math.round(((request.body.lifetimeMs ?? YEAR_HOURS * HOUR_MS) / HOUR_MS) * 10) / 10;
+      const detail = `cluster ${name}: an administrator's kubeconfig, good for ${hours} h`;
+      await deps.inventory.appendAudit({ actor, action: "issue", target: `cluster ${name}`, detail });
       parts.record({ kind: "kubeconfig-issued", detail: { cluster: name, actor, hours } });
       reply.header("cache-control", "no-store");
       return { kubeconfig };

@@ -54,7 +54,11 @@ export function addImageRoutes(app: FastifyInstance, deps: AdminDeps, { store, r
     async (request) => {
       const actor = deps.actorOf(request);
       const imported = await store.import(request.body as Readable, request.query.name);
-      for (const image of imported) record({ kind: "image-imported", detail: { image: image.name, actor } });
+      for (const { name, digest } of imported) {
+        const detail = `image ${name}: imported (${digest})`;
+        await deps.inventory.appendAudit({ actor, action: "import", target: `image ${name}`, detail });
+        record({ kind: "image-imported", detail: { image: name, actor } });
+      }
       return { images: imported.map(viewOf) };
     },
   );
@@ -70,6 +74,8 @@ export function addImageRoutes(app: FastifyInstance, deps: AdminDeps, { store, r
     async (request) => {
       const actor = deps.actorOf(request);
       const removed = await store.remove(request.body.name);
+      const detail = `image ${removed.name}: removed (${removed.digest})`;
+      await deps.inventory.appendAudit({ actor, action: "delete", target: `image ${removed.name}`, detail });
       record({ kind: "image-deleted", detail: { image: removed.name, actor } });
       return viewOf(removed);
     },

@@ -178,6 +178,21 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
         const [back] = await change(id, { lifecycle: "discovered" });
         expect(back!.approvedAt).toBeUndefined();
       });
+      test("writes what belongs to an install only while that is ordered, and audits deeds that change no record", async () => {
+        const { id } = await sight(A);
+        const install = { order: "one", mayWipe: false, orderedAt: 0 };
+        await change(id, { lifecycle: "approved", install });
+        await change(id, { install: { ...install, givenToKey: "k" }, whileOrder: "one" });
+        await change(id, { install: { ...install, order: "two" } });
+        await expect(change(id, { lifecycle: "installed", install: null, whileOrder: "one" })).rejects.toMatchObject({
+          code: "CONFLICT",
+        });
+        expect(await inventory.findMachineById(id)).toMatchObject({ lifecycle: "approved", install: { order: "two" } });
+        const deed = { actor: "anna", action: "issue", target: "cluster rack1", detail: "a kubeconfig" };
+        await inventory.appendAudit(deed);
+        expect((await inventory.listAudit({})).at(-1)).toMatchObject(deed);
+        expect(await inventory.checkAudit()).toBeUndefined();
+      });
       test("writes nothing when nothing changes", async () => {
         const { id } = await sight(A);
         await change(id, { name: "one" });

@@ -81,6 +81,11 @@ test("a kubeconfig is issued for a time, is no one's cache's, and is an event", 
     kind: "kubeconfig-issued",
     detail: { cluster: "rack1", actor: "uid 1000 (tester)", hours: 1 },
   });
+  expect((await t.inventory.listAudit({})).at(-1)).toMatchObject({
+    ...{ actor: "uid 1000 (tester)", action: "issue", target: "cluster rack1" },
+    detail: "cluster rack1: an administrator's kubeconfig, good for 1 h",
+  });
+  expect(await t.inventory.checkAudit()).toBeUndefined();
   expect(await post("/v1/clusters/rack1/kubeconfig", { lifetimeMs: 10 })).toMatchObject({ statusCode: 400 });
   expect(await post("/v1/clusters/rack1/kubeconfig", { server: "http://x" })).toMatchObject({ statusCode: 400 });
 });
@@ -121,4 +126,9 @@ test("an archive comes as a stream", async () => {
     statusCode: 200,
   });
   expect(t.events.map((e) => e.kind)).toEqual(["image-imported", "image-deleted"]);
+  const target = "image registry.example.org/team/web:2.0";
+  expect(await t.inventory.listAudit({})).toMatchObject([
+    { action: "import", target },
+    { action: "delete", target },
+  ]);
 });

@@ -31,7 +31,9 @@ test("POST /v1/tickets gives a ticket that the agent reads, and stores only the 
   expect(stored!.expiresAt - stored!.issuedAt).toBe(LIFE.ticketMs);
   expect(await rig.inventory.findMachineByMac(MAC)).toMatchObject({ lifecycle: "discovered", arch: "amd64" });
   expect(events).toMatchObject([{ kind: "ticket-issued", detail: { actor: "uid 1000 (tester)" } }]);
-  expect(JSON.stringify(events)).not.toContain(read.ticket.token);
+  const audit = await rig.inventory.listAudit({});
+  expect(audit).toMatchObject([{ actor: "uid 1000 (tester)", action: "issue", target: stored!.machineId }]);
+  expect(JSON.stringify([events, audit])).not.toContain(read.ticket.token);
 });
 
 const REFUSED = [
