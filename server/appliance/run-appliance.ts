@@ -7,6 +7,7 @@ import type { Inventory } from "../../inventory/port.ts";
 import { openInventory } from "../../inventory/store.ts";
 import { imageFolder, LOOP_PATH } from "../boot/paths.ts";
 import type { Log, RecordEvent } from "../boot/ports.ts";
+import { runUnheard } from "../boot/run-unheard.ts";
 import { BootService } from "../boot/service.ts";
 import { issueTicket } from "../boot/ticket-service.ts";
 import { adminSocketPath } from "../config/cross-checks.ts";
@@ -83,6 +84,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     imageFor: (arch) => assets.find({ arch }),
     macOf: (ip) => neighbours.macOf(ip),
   });
+  opened.add(await runUnheard({ inventory, record, log }));
   const images = openImageStore(join(dataDir, "images"), Date.now);
   const parts: { dhcp?: DhcpService; agents?: GrpcServer } = {};
   const clusters = opened.add(

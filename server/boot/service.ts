@@ -211,13 +211,15 @@ export class BootService {
     this.#diskBootAt.set(machine.id, Date.now());
     if (this.#diskBootAt.size > 10_000) this.#diskBootAt.delete(this.#diskBootAt.keys().next().value!);
     await inventory.changeMachines([], [{ id: machine.id, diskBoots }], "slipway");
-    const unheard = findUnheard(machine, diskBoots);
-    if (unheard === undefined) return;
-    const { reason, remedy } = unheard;
+    // This boot has its chance yet; those before it had theirs.
+    const unheard = diskBoots - 1;
+    const fault = findUnheard(machine, unheard);
+    if (fault === undefined) return;
+    const { reason, remedy } = fault;
     await inventory.moveActivity(machine.id, "failed", `${reason}: ${remedy}`);
-    if (diskBoots !== MOST_UNHEARD) return;
+    if (unheard !== MOST_UNHEARD) return;
     const mac = machine.macs[0]!;
-    record({ kind: "disk-unheard", mac, ...(attemptId && { attemptId }), detail: { count: diskBoots, remedy } });
+    record({ kind: "disk-unheard", mac, ...(attemptId && { attemptId }), detail: { count: unheard, remedy } });
     log.warn(`${machine.name ?? mac}: ${reason}.`, { mac });
   }
 

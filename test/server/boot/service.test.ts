@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NewEvent } from "../../../inventory/event.ts";
 import type { Inventory, MachineChange } from "../../../inventory/port.ts";
 import { openInventory } from "../../../inventory/store.ts";
+import { runUnheard } from "../../../server/boot/run-unheard.ts";
 import { BootService, type BootServiceDeps } from "../../../server/boot/service.ts";
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -161,18 +162,37 @@ async function installed(mac: string, over: Omit<MachineChange, "id"> = {}) {
   return () => inventory.findMachineById(machine!.id);
 }
 
-test("script sends an installed machine to its disk, and says at the third unheard time that it failed", async () => {
+test("script sends an installed machine to its disk, and says when it asks after three unheard times that it failed", async () => {
   const mac = "52:54:00:00:00:41";
   const now = await installed(mac);
   const service = serviceWith();
   for (let n = 1; n <= 5; n++) {
     expect(await service.script({ ...QUERY, mac }, PEER)).toMatch(/exit 1\n$/);
-    expect(await now()).toMatchObject({ diskBoots: n, activity: n < 3 ? "loading" : "failed" });
+    expect(await now()).toMatchObject({ diskBoots: n, activity: n <= 3 ? "loading" : "failed" });
   }
   expect((await now())?.activityReason).toBe(
-    "it was sent to its disk 5 times and its agent was not heard: look at its screen; to install it anew: slipway install m41",
+    "it was sent to its disk 4 times and its agent was not heard: look at its screen; to install it anew: slipway install m41",
   );
   expect(events.filter((event) => event.kind === "disk-unheard")).toHaveLength(1);
+});
+
+test("a machine that asks nobody any more after the third time fails by silence, also over a restart; one that is heard does not", async () => {
+  const watch = () => runUnheard({ inventory, log, record: (event) => void events.push(event), silenceMs: 40 });
+  const now = await installed("52:54:00:00:00:45", { diskBoots: 3 });
+  const heard = await installed("52:54:00:00:00:46", { diskBoots: 3 });
+  const earlier = await installed("52:54:00:00:00:47", { diskBoots: 2 });
+  for (const one of [now, heard, earlier]) await inventory.moveActivity((await one())!.id, "loading");
+  events.length = 0;
+  (await watch()).close();
+  const restarted = await watch();
+  await inventory.changeMachines([], [{ id: (await heard())!.id, diskBoots: 0 }], "slipway");
+  await expect.poll(async () => (await now())?.activity).toBe("failed");
+  await expect
+    .poll(() => events)
+    .toMatchObject([{ kind: "disk-unheard", mac: "52:54:00:00:00:45", detail: { count: 3 } }]);
+  expect((await now())?.activityReason).toContain("it was sent to its disk 3 times and its agent was not heard");
+  expect([(await heard())?.activity, (await earlier())?.activity]).toEqual(["loading", "loading"]);
+  restarted.close();
 });
 
 test("httpLoader counts what no script counted: firmware asks by PXE, then by HTTP, in one power-on", async () => {
