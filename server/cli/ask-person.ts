@@ -18,8 +18,17 @@ export async function ask(question: string): Promise<string> {
  * @throws BAD_REQUEST when nobody is there to be asked.
  */
 export async function confirm(what: string, question: string): Promise<boolean> {
-  if (!isPersonThere()) {
-    throw new SlipwayError("BAD_REQUEST", `${what}: nobody is there to be asked`, { remedy: "Add --yes." });
-  }
+  assertPerson(what);
   return /^y(es)?$/i.test(await ask(`${question} [y/N] `));
+}
+
+/** Asks for a name to be typed, where a yes comes too easily. @throws as {@link confirm}. */
+export async function confirmName(what: string, question: string, name: string): Promise<boolean> {
+  assertPerson(what);
+  return (await ask(question)) === name;
+}
+
+function assertPerson(what: string): void {
+  if (isPersonThere()) return;
+  throw new SlipwayError("BAD_REQUEST", `${what}: nobody is there to be asked`, { remedy: "Add --yes." });
 }

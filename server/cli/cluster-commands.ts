@@ -1,8 +1,8 @@
 // `cluster create|list|status|delete|bootstrap`.
-import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../contract/errors.ts";
 import type { ClusterStatusView, CreateBody, CreatedView } from "../rest/cluster-schema.ts";
+import { confirmName } from "./ask-person.ts";
 import { clusterPage, clusterTable } from "./cluster-table.ts";
 import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
 import { parseTime } from "./parse-time.ts";
@@ -82,26 +82,20 @@ export async function clusterName({ client }: Pick<Desk, "client">, name: string
 
 export async function runClusterDelete(name: string, options: CommonOptions & { yes?: boolean }): Promise<void> {
   const desk = await openDesk(options);
-  if (!options.yes && !(await confirm(name))) return desk.note("Nothing was deleted.\n");
+  const question = `Forget cluster ${name}? Type its name: `;
+  if (!options.yes && !(await confirmName(`cluster delete ${name}`, question, name)))
+    return desk.note("Nothing was deleted.\n");
   const path = `/v1/clusters/${encodeURIComponent(name)}/delete`;
   const deleted = await desk.client.post<{ name: string; secretsPath?: string }>(path, {});
   const kept = deleted.secretsPath === undefined ? "" : `; its sealed secrets lie at ${deleted.secretsPath}`;
   await show(desk, deleted, () => `cluster ${name}: deleted${kept}\n`);
 }
 
-async function confirm(name: string): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new SlipwayError("BAD_REQUEST", `cluster delete ${name}: nobody is there to be asked`, {
-      remedy: "Add --yes.",
-    });
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await asking.question(`Forget cluster ${name}? Type its name: `);
-  asking.close();
-  return answer.trim() === name;
-}
-
-export async function runClusterBootstrap(name: string, options: CommonOptions): Promise<void> {
+export async function runClusterBootstrap(name: string, options: CommonOptions & { yes?: boolean }): Promise<void> {
   const desk = await openDesk(options);
+  const question = `Give up the data of cluster ${name} for good? Type its name: `;
+  if (!options.yes && !(await confirmName(`cluster bootstrap ${name}`, question, name)))
+    return desk.note("Nothing was permitted.\n");
   const path = `/v1/clusters/${encodeURIComponent(name)}/bootstrap`;
   const permitted = await desk.client.post<{ name: string }>(path, { newData: true });
   await show(desk, permitted, () => `cluster ${name}: may begin anew, once\n  slipway cluster status ${name} --wait\n`);

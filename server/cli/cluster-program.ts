@@ -79,8 +79,9 @@ function addEnds(cluster: Command): void {
       "A cluster begins by itself, exactly once. When its data is gone for good, or nobody can tell, a person permits one new beginning here; it is in the audit log.",
     )
     .requiredOption("--new-data", "the old data is given up")
+    .option("--yes", "do not ask")
     .addHelpText("after", examples("slipway cluster bootstrap rack1 --new-data"))
-    .action(async (name: string, options: CommonOptions) => {
+    .action(async (name: string, options: CommonOptions & { yes?: boolean }) => {
       const { runClusterBootstrap } = await import("./cluster-commands.ts");
       await runClusterBootstrap(name, options);
     });

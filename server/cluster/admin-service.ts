@@ -158,7 +158,9 @@ export class ClusterAdmin {
         );
       }
       const { createdAt: _, ...rest } = cluster;
-      const changed = { ...rest, newDataPermittedAt: now() };
+      // After what was written down, whatever the clock was then: it is that which the word is about.
+      const { atMs = 0 } = cluster.bootstrap as { atMs?: number };
+      const changed = { ...rest, newDataPermittedAt: Math.max(now(), atMs + 1) };
       await inventory.applyTopology({ clusters: [changed], roles: [], creations: [], changes: [] }, actor);
       record({ kind: "bootstrap-permitted", detail: { cluster: name, actor } });
     });

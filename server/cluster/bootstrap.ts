@@ -82,8 +82,15 @@ const foreign = (holder: Holder): BootstrapDecision => ({
   remedy: `reset it: \`slipway reset ${holder.name}\``,
 });
 
+/** Nothing is written down of a beginning, yet one was: a copy of the database from before it looks the same as foreign data. */
+const found = (holder: Holder): BootstrapDecision => ({
+  kind: "conflict",
+  reason: `${holder.name} holds the data of an etcd cluster (${holder.clusterId}), and this appliance knows of no beginning`,
+  remedy: `if the inventory was restored from an older copy, do not reset: restore a newer one from dataDir/backup; if the data is of no use: \`slipway reset ${holder.name}\``,
+});
+
 function decideFirst(nodes: readonly ControlPlaneNode[], holders: readonly Holder[]): BootstrapDecision {
-  if (holders[0] !== undefined) return foreign(holders[0]);
+  if (holders[0] !== undefined) return found(holders[0]);
   const reachable = nodes.filter((n) => n.isReachable && n.installId !== undefined);
   const mute = reachable.find((n) => n.etcd.kind === "unknown");
   if (mute !== undefined) return { kind: "wait", reason: `${mute.name} has not said yet whether it holds etcd data` };

@@ -50,8 +50,10 @@ export function runBootstraps(deps: BootstrapDeps): Bootstraps {
     const decision = decideBootstrap(facts);
     const next = nextRecord(decision, facts, deps.now());
     if (next !== undefined) {
-      const { createdAt: _, ...record } = cluster;
-      const changed = { ...record, bootstrap: next };
+      const { createdAt: _, newDataPermittedAt, ...record } = cluster;
+      // A permission is for one beginning. Its time alone would not say so: the clock may have been set back since.
+      const kept = decision.kind === "intend" || newDataPermittedAt === undefined ? {} : { newDataPermittedAt };
+      const changed = { ...record, ...kept, bootstrap: next };
       await deps.inventory.applyTopology({ clusters: [changed], roles: [], creations: [], changes: [] }, "slipway");
     }
     if (!isSame(decisions.get(name), decision)) {
