@@ -17,8 +17,24 @@ const MAX_ENTRIES = 20_000;
 
 export type StagedFile = ArchiveFile & { path: string };
 
-/** @throws BAD_IMPORT for what is no tar archive or ends too early. Files lie in `dir` afterwards, whatever happened. */
-export async function readArchive(source: Readable, dir: string): Promise<Map<string, StagedFile>> {
+/** All that is kept in memory of one archive: an index of hundreds of images has some. */
+const ALL_TEXT_BYTES = 64 * 2 ** 20;
+/** The room on the disk is looked at each time so much has come: gzip makes a gigabyte of zeros out of a megabyte. */
+const LOOK_EVERY_BYTES = 16 * 2 ** 20;
+
+/** What one archive has taken so far. */
+type Taken = { textBytes: number; sinceLook: number; assertRoom: () => void };
+
+/**
+ * @param assertRoom throws when the disk has no more room for an archive.
+ * @throws BAD_IMPORT for what is no tar archive or ends too early. Files lie in `dir` afterwards, whatever happened.
+ */
+export async function readArchive(
+  source: Readable,
+  dir: string,
+  assertRoom: () => void = () => {},
+): Promise<Map<string, StagedFile>> {
+  const taken: Taken = { textBytes: 0, sinceLook: 0, assertRoom };
   const files = new Map<string, StagedFile>();
   const links: [from: string, to: string][] = [];
   const tar = extract();
@@ -35,7 +51,7 @@ export async function readArchive(source: Readable, dir: string): Promise<Map<st
       if (++count > MAX_ENTRIES)
         throw new SlipwayError("BAD_IMPORT", `the archive has more than ${MAX_ENTRIES} entries`);
       const name = posix.normalize(entry.header.name).replace(/^\.?\//, "");
-      if (entry.header.type === "file") files.set(name, await stage(entry, join(dir, String(count))));
+      if (entry.header.type === "file") files.set(name, await stage(entry, join(dir, String(count)), taken));
       else {
         const target = linkTarget(entry.header, name);
         if (target !== undefined) links.push([name, target]);
@@ -53,6 +69,18 @@ export async function readArchive(source: Readable, dir: string): Promise<Map<st
   return files;
 }
 
+const JSON_HEAD = /^\s*[[{]/;
+
+function countIn(taken: Taken, bytes: number, isText: boolean): void {
+  if (isText) taken.textBytes += bytes;
+  if (taken.textBytes > ALL_TEXT_BYTES)
+    throw new SlipwayError("BAD_IMPORT", `the archive has more than ${ALL_TEXT_BYTES} bytes of manifests`);
+  taken.sinceLook += bytes;
+  if (taken.sinceLook < LOOK_EVERY_BYTES) return;
+  taken.sinceLook = 0;
+  taken.assertRoom();
+}
+
 /** Waits for the head without taking it off the stream. */
 async function firstBytes(stream: PassThrough): Promise<Uint8Array> {
   await new Promise<void>((resolve) => {
@@ -63,17 +91,25 @@ async function firstBytes(stream: PassThrough): Promise<Uint8Array> {
   return head;
 }
 
-async function stage(entry: AsyncIterable<unknown> & { header: Header }, path: string): Promise<StagedFile> {
+async function stage(
+  entry: AsyncIterable<unknown> & { header: Header },
+  path: string,
+  taken: Taken,
+): Promise<StagedFile> {
   const hash = createHash("sha256");
   const kept: Buffer[] = [];
-  const isText = (entry.header.size ?? 0) <= TEXT_BYTES;
+  const isSmall = (entry.header.size ?? 0) <= TEXT_BYTES;
+  let isText = isSmall;
   let bytes = 0;
   const count = async function* (chunks: AsyncIterable<unknown>) {
     for await (const part of chunks) {
       const chunk = part as Buffer;
+      // Manifests and configs are JSON; a small layer is not.
+      if (bytes === 0) isText = isSmall && JSON_HEAD.test(chunk.toString("latin1", 0, 64));
       hash.update(chunk);
       bytes += chunk.length;
       if (isText) kept.push(chunk);
+      countIn(taken, chunk.length, isText);
       yield chunk;
     }
   };

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -83,7 +84,7 @@ export function openImageStore(dir: string, now: () => number): ImageStore {
       const staging = join(dir, `.staging-${randomUUID()}`);
       try {
         mkdirSync(staging, { recursive: true, mode: 0o700 });
-        const files = await readArchive(source, staging);
+        const files = await readArchive(source, staging, () => assertRoom(dir));
         const plan = planImport(files, name, (text) => `sha256:${createHash("sha256").update(text).digest("hex")}`);
         if (plan.kind === "fault")
           throw new SlipwayError(
@@ -167,6 +168,20 @@ function writeWhole(dir: string, name: string, text: string): void {
   }
   renameSync(partial, join(dir, name));
   syncDirectory(dir);
+}
+
+/** The inventory lies on the same disk, as a rule: leases must be written while an archive comes. */
+const SPARE_BYTES = 512 * 2 ** 20;
+
+function assertRoom(dir: string): void {
+  const { bavail, blocks, bsize } = statfsSync(dir);
+  const spare = Math.min(SPARE_BYTES, (blocks * bsize) / 20);
+  if (bavail * bsize > spare) return;
+  const left = `${Math.round(spare / 2 ** 20)} MiB`;
+  throw new SlipwayError(
+    "DISK_FULL",
+    `${dir}: the archive does not fit, ${left} must stay free; nothing of it was kept`,
+  );
 }
 
 function asFault(cause: unknown, dir: string): unknown {

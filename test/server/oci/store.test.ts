@@ -6,8 +6,10 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { SlipwayError } from "../../../server/contract/errors.ts";
 import { MEDIA } from "../../../server/oci/image-manifest.ts";
 import { formatReference, parseReference } from "../../../server/oci/image-reference.ts";
+import { readArchive } from "../../../server/oci/read-archive.ts";
 import { type ImageStore, openImageStore } from "../../../server/oci/store.ts";
 import { CONFIG, dockerEntries, type Entry, LAYER, layoutEntries, sha, tar } from "./archive.ts";
 
@@ -135,4 +137,28 @@ test("the index names only what is on the disk", async () => {
   await putEntries(layoutEntries());
   const { images } = JSON.parse(readFileSync(join(dir, "index.json"), "utf8"));
   for (const digest of images[0].digests) expect(blobs()).toContain(digest.slice(7));
+});
+
+test("an archive that unpacks to more than the disk has room for is stopped on its way", async () => {
+  const bomb = gzipSync(await tar([{ name: "layer", body: Buffer.alloc(96 * 2 ** 20) }]));
+  expect(bomb.length).toBeLessThan(2 ** 20);
+  let looks = 0;
+  const assertRoom = () => {
+    if (++looks === 2) throw new SlipwayError("DISK_FULL", "the archive does not fit");
+  };
+  const staging = join(dir, "staging");
+  mkdirSync(staging);
+  await expect(readArchive(Readable.from([bomb]), staging, assertRoom)).rejects.toMatchObject({ code: "DISK_FULL" });
+  expect(looks).toBe(2);
+});
+
+test("only what may be a manifest is kept in memory", async () => {
+  const staging = join(dir, "staging");
+  mkdirSync(staging);
+  const entries = [
+    { name: "small-layer", body: Buffer.alloc(1000, "x") },
+    { name: "manifest.json", body: ' [{"a":1}]' },
+  ];
+  const files = await readArchive(Readable.from([await tar(entries)]), staging);
+  expect([files.get("small-layer")?.text, files.get("manifest.json")?.text]).toEqual([undefined, ' [{"a":1}]']);
 });
