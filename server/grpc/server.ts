@@ -59,7 +59,8 @@ export type GrpcServer = {
 const CHANNEL_OPTIONS = {
   // Facts of a machine with a hundred disks have 40 kB, a batch of log lines 160.
   "grpc.max_receive_message_length": 256 * 1024,
-  "grpc.max_send_message_length": 256 * 1024,
+  // A control plane is told of each node of its cluster: some 300 bytes each, and thousands are no fault.
+  "grpc.max_send_message_length": 4 * 2 ** 20,
   "grpc.max_concurrent_streams": 8,
   "grpc-node.max_session_memory": 2,
   "grpc.keepalive_time_ms": 20_000,
