@@ -1,7 +1,9 @@
 // `kubeconfig`: an administrator's certificate, merged into the file that kubectl reads.
 import {
   chmodSync,
+  chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -10,6 +12,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -71,7 +74,9 @@ export function mergeInto(file: string, added: string, forced: string | undefine
   const path = targetOf(resolve(file));
   const lock = `${path}.lock`;
   try {
+    const isNew = !existsSync(dirname(path));
     if (mkdirSync(dirname(path), { recursive: true, mode: 0o700 }) !== undefined) chmodSync(dirname(path), 0o700);
+    if (isNew) giveTo(dirname(path), dirname(dirname(path)));
     closeSync(openSync(lock, "wx", 0o600));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw writeFault(cause, path);
@@ -91,10 +96,21 @@ export function mergeInto(file: string, added: string, forced: string | undefine
   }
 }
 
-/** A link stays a link: what it leads to is changed. */
+/** A link stays a link: what it leads to is changed. @throws NO_PERMISSION for one that leads nowhere. */
 function targetOf(path: string): string {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isSymbolicLink() ? realpathSync(path) : path;
+  try {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isSymbolicLink() ? realpathSync(path) : path;
+  } catch (cause) {
+    throw writeFault(cause, path);
+  }
+}
+
+/** With `sudo -E` the file is in another user's home, who could not read it any more: it stays, or becomes, theirs. */
+function giveTo(path: string, like: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(like);
+  chownSync(path, uid, gid);
 }
 
 function readIfThere(path: string): string {
@@ -114,6 +130,10 @@ export function replaceFile(path: string, text: string): void {
   try {
     writeSync(fd, text);
     fsyncSync(fd);
+    giveTo(partial, existsSync(path) ? path : dirname(path));
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    throw cause;
   } finally {
     closeSync(fd);
   }

@@ -1,5 +1,5 @@
 // `slipway ticket`: a boot's ticket for a machine that nobody netboots, written to a file that only its owner can read.
-import { chmodSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { SlipwayError } from "../contract/errors.ts";
 import type { TicketBody, TicketView } from "../rest/ticket-routes.ts";
 import { type CommonOptions, openDesk } from "./output.ts";
@@ -18,8 +18,20 @@ export async function runTicket(mac: string, options: TicketOptions): Promise<vo
   const body: TicketBody = { mac, ...(address && { address }), ...(arch && { arch }) };
   const text = `${JSON.stringify(await desk.client.post<TicketView>("/v1/tickets", body))}\n`;
   if (file === undefined) return desk.print(text);
-  writeFileSync(`${file}.new`, text, { mode: 0o400 });
-  chmodSync(`${file}.new`, 0o400);
-  renameSync(`${file}.new`, file);
+  writeSecret(file, text);
   desk.note(`${file}: good for one machine's key, for 15 minutes.\n`);
+}
+
+/** Under a name that did not exist: what somebody laid there, a link or an open file, gets no token. */
+function writeSecret(file: string, text: string): void {
+  const partial = `${file}.${process.pid}.new`;
+  try {
+    rmSync(partial, { force: true });
+    writeFileSync(partial, text, { mode: 0o400, flag: "wx" });
+    renameSync(partial, file);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    const message = `${file} cannot be written: ${(cause as Error).message}`;
+    throw new SlipwayError("NO_PERMISSION", message, { cause, remedy: "Name a file where this user may write." });
+  }
 }

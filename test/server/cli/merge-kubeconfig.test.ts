@@ -1,5 +1,6 @@
 // Merging into a file that a person has: what is theirs stays, what is the same cluster's is replaced, names never collide.
 import {
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -70,6 +71,24 @@ test("the file is its owner's alone, whole, and a link stays a link", () => {
   expect(readdirSync(join(dir, "real"))).toEqual(["config"]);
   expect(statSync(join(dir, "real", "config")).mode & 0o777).toBe(0o600);
   expect(names(readFileSync(join(dir, "real", "config"), "utf8"))[0]).toBe("rack1,rack1-1");
+});
+
+test("a file in another user's home stays that user's, and a new one is its directory's owner's", () => {
+  const isRoot = process.getuid!() === 0;
+  const [uid, gid] = isRoot ? [12345, 12346] : [process.getuid!(), process.getgid!()];
+  chownSync(dir, uid, gid);
+  const path = join(dir, ".kube", "config");
+  for (const text of [made("CA"), made("OTHER")]) {
+    mergeInto(path, text, undefined);
+    for (const one of [path, join(dir, ".kube")]) expect(statSync(one)).toMatchObject({ uid, gid });
+  }
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("a link that leads nowhere is told, with what else can be done", () => {
+  symlinkSync(join(dir, "gone", "config"), join(dir, "config"));
+  expect(() => mergeInto(join(dir, "config"), made("CA"), undefined)).toThrow(/config cannot be written: ENOENT/);
+  expect(readdirSync(dir)).toEqual(["config"]);
 });
 
 test("while another program holds kubectl's lock nothing is written", () => {
