@@ -71,7 +71,12 @@ export function checkEndpoint(
 ): EndpointChoice {
   const served = networks.find(({ subnet }) => isIn(ip, subnet));
   if (served === undefined) {
-    const known = networks.map((n) => n.subnet).join(", ") || "none";
+    if (networks.length === 0)
+      return refuse(
+        `${ip} cannot be judged: no network is served here now`,
+        "connect the served interface, or name a host name",
+      );
+    const known = networks.map((n) => n.subnet).join(", ");
     return refuse(`${ip} is outside the networks that the nodes are in (${known})`, "name an address of one of them");
   }
   const network = parseCidr(served.subnet)!;

@@ -4,6 +4,7 @@
 import { isMap, isScalar, isSeq, type Node } from "yaml";
 import { DOCUMENTS, type DocumentKind, V1ALPHA1 } from "../contract/machine-config/fields.ts";
 import type { Shape } from "../contract/machine-config/shape.ts";
+import type { Path } from "../contract/machine-config/walk.ts";
 import { readYamlStream } from "../contract/machine-config/yaml-stream.ts";
 
 export const MASK = "<secret>";
@@ -16,7 +17,7 @@ const BASE64_TEXT = /[A-Za-z0-9+/]{60,}={0,2}/g;
 export function maskSecrets(text: string): string | undefined {
   const stream = readYamlStream(text);
   if (stream.faults.length > 0) return undefined;
-  const spots = stream.documents.flatMap((node) => secretSpots(node, shapeOf(node)));
+  const spots = stream.documents.flatMap((node) => secretSpots(node, shapeOf(node), []));
   const masked = spots
     .toSorted((a, b) => b.start - a.start)
     .reduce((t, { start, end }) => t.slice(0, start) + MASK + t.slice(end), text);
@@ -31,22 +32,26 @@ function shapeOf(node: Node): Shape {
   return typeof kind === "string" && Object.hasOwn(DOCUMENTS, kind) ? DOCUMENTS[kind as DocumentKind] : V1ALPHA1;
 }
 
-type Spot = { start: number; end: number };
+type Spot = { path: Path; start: number; end: number };
 
-/** Certificates are marked in the table as never to be echoed in a fault, but they are public: they stay. */
-function secretSpots(node: Node | null, shape: Shape | undefined): Spot[] {
+/**
+ * Where a secret stands in a document, or in a part of one that is at `path`.
+ *
+ * Certificates are marked in the table as never to be echoed in a fault, but they are public: they stay.
+ */
+export function secretSpots(node: Node | null, shape: Shape | undefined, path: Path): Spot[] {
   if (node === null || shape === undefined) return [];
-  if (shape.kind === "scalar") return shape.isSecret && isSecretScalar(node) ? [spotOf(node)] : [];
+  if (shape.kind === "scalar") return shape.isSecret && isSecretScalar(node) ? [spotOf(node, path)] : [];
   if (isSeq(node)) {
     const of = shape.kind === "list" || shape.kind === "one-or-many" ? shape.of : undefined;
-    return node.items.flatMap((item) => secretSpots(item as Node, of));
+    return node.items.flatMap((item, i) => secretSpots(item as Node, of, [...path, i]));
   }
   if (!isMap(node)) return [];
   return node.items.flatMap((pair) => {
     const key = isScalar(pair.key) ? String(pair.key.value) : "";
-    if (shape.kind === "map") return secretSpots(pair.value as Node, shape.of);
+    if (shape.kind === "map") return secretSpots(pair.value as Node, shape.of, [...path, key]);
     const field = shape.kind === "object" && Object.hasOwn(shape.fields, key) ? shape.fields[key] : undefined;
-    return secretSpots(pair.value as Node, field?.shape);
+    return secretSpots(pair.value as Node, field?.shape, [...path, key]);
   });
 }
 
@@ -55,4 +60,4 @@ function isSecretScalar(node: Node): boolean {
   return !Buffer.from(node.value, "base64").toString("latin1").startsWith("-----BEGIN CERTIFICATE-----");
 }
 
-const spotOf = (node: Node): Spot => ({ start: node.range![0], end: node.range![1] });
+const spotOf = (node: Node, path: Path): Spot => ({ path, start: node.range![0], end: node.range![1] });

@@ -5,8 +5,9 @@ import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { SlipwayError } from "../contract/errors.ts";
 import { DOCUMENTS, type DocumentKind, V1ALPHA1 } from "../contract/machine-config/fields.ts";
 import { nearest } from "../contract/machine-config/nearest.ts";
-import { type Path, visit, type Walk } from "../contract/machine-config/walk.ts";
+import { type Path, pathText, visit, type Walk } from "../contract/machine-config/walk.ts";
 import { type Place, readYamlStream } from "../contract/machine-config/yaml-stream.ts";
+import { secretSpots } from "./mask-secrets.ts";
 import { CLUSTER_DEFAULTS, type Cluster, type Machine, type Role } from "./topology.ts";
 import { crossFaults, type Entry } from "./topology-checks.ts";
 import { KINDS, type Kind } from "./topology-fields.ts";
@@ -123,7 +124,7 @@ function documentValue(
   return { macs: [], ...spec, name, patches } as unknown as Machine;
 }
 
-/** Each patch as plain data; one that deletes is judged when it has been merged, because `$patch` is no field. */
+/** Each patch as plain data. What it deletes is judged when it has been merged, because `$patch` is no field. */
 function readPatches(walk: Walk, document: YAMLMap): Role["patches"] {
   const list = document.getIn(["spec", "patches"], true);
   if (!isSeq(list)) return [];
@@ -139,13 +140,27 @@ function readPatches(walk: Walk, document: YAMLMap): Role["patches"] {
         offset: item.range?.[0] ?? 0,
         message: `no such document; without kind it is the v1alpha1 one, known beside it: ${known}`,
       });
-    } else if (!deletes(item)) visit(walk, shape, item, path);
+    } else {
+      visit(walk, shape, withoutDeleted(item.clone() as YAMLMap) ?? null, path);
+      // Documents are kept in plain text, and a whole config of another cluster is easily pasted here.
+      for (const { path: at, start } of secretSpots(item, shape, path))
+        walk.faults.push({ path: pathText(at), offset: start, message: NO_SECRETS });
+    }
     return [item.toJSON() as Role["patches"][number]];
   });
 }
 
-function deletes(node: unknown): boolean {
-  if (isSeq(node)) return node.items.some(deletes);
-  if (!isMap(node)) return false;
-  return node.items.some((pair) => (isScalar(pair.key) && pair.key.value === "$patch") || deletes(pair.value));
+const NO_SECRETS =
+  "must not be in a patch: keys and tokens are made with the cluster and kept sealed, what is applied is kept in plain text";
+
+/** What remains of a patch when what it deletes is left out; undefined when it deletes all of its document. */
+function withoutDeleted<T extends Node>(node: T): T | undefined {
+  if (isSeq(node)) {
+    node.items = node.items.filter((item) => withoutDeleted(item as Node) !== undefined);
+    return node;
+  }
+  if (!isMap(node)) return node;
+  if (node.get("$patch") === "delete") return undefined;
+  node.items = node.items.filter((pair) => pair.value === null || withoutDeleted(pair.value as Node) !== undefined);
+  return node;
 }

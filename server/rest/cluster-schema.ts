@@ -100,7 +100,7 @@ export type ConfigView = z.infer<typeof CONFIG_VIEW>;
 export const KUBECONFIG_BODY = z.strictObject({
   lifetimeMs: z.number().int().positive().optional().describe("Of the certificate; default a year."),
   server: z
-    .url({ protocol: /^https$/ })
+    .url({ protocol: /^https$/, error: "must be a URL such as https://127.0.0.1:16443" })
     .max(500)
     .optional(),
   tlsServerName: z.string().max(253).optional(),

@@ -101,6 +101,19 @@ test.each([
     "rack.yaml:17:16: spec.patches[0].machine.files: is not possible on Slipway OS",
   ],
   [
+    "a secret in a patch",
+    RACK.replace('nodeLabels: {storage: "yes"}', "token: abcdef.0123456789abcdef"),
+    "rack.yaml:17:16: spec.patches[0].machine.token: must not be in a patch: keys and tokens are made with the cluster",
+  ],
+  [
+    "a registry's password in a patch that deletes something beside it",
+    RACK.replace(
+      'nodeLabels: {storage: "yes"}',
+      "registries: {mirrors: {x: {$patch: delete}}, config: {reg.example.org: {auth: {username: a, password: hunter2}}}}",
+    ),
+    'rack.yaml:17:87: spec.patches[0].machine.registries.config["reg.example.org"].auth: is not possible on Slipway OS',
+  ],
+  [
     "a role of nowhere",
     RACK.replace("role: storage", "role: storing"),
     "rack.yaml:24:9: spec.role: there is no role storing; there is: controlplane, worker, storage",
