@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderConfigurationPage } from "../config/configuration-page.ts";
 import { PROJECT_DIR } from "../config/read-config.ts";
+import { renderMachineConfigPage } from "../contract/machine-config/page.ts";
 import { renderCliPage, renderErrorsPage } from "./docs-pages.ts";
 
 /** Name in docs/ → text. */
@@ -10,6 +11,7 @@ export const pages = async (): Promise<Record<string, string>> => ({
   "configuration.md": renderConfigurationPage(),
   "errors.md": renderErrorsPage(),
   "cli.md": await renderCliPage(),
+  "machine-config.md": renderMachineConfigPage(),
 });
 
 if (import.meta.main) {

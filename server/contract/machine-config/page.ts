@@ -1,11 +1,11 @@
-// docs/machine-config.md, made from the table of fields. A test compares the two and writes the page anew when asked to. Pure.
+// docs/machine-config.md, made from the table of fields by `npm run docs`; test/docs.test.ts compares the two. Pure.
 import { DOCUMENTS, OTHER_KINDS, V1ALPHA1 } from "./fields.ts";
 import { CLASSES, type Class, listRows, type Row, wordsOf } from "./shape.ts";
 import { MAX_BYTES } from "./yaml-stream.ts";
 
 const INTRO = `# The machine config
 
-<!-- Made from server/contract/machine-config/fields.ts by its test (UPDATE_VECTORS=1). Change it there. -->
+<!-- Made by \`npm run docs\` from server/contract/machine-config/fields.ts. Change it there. -->
 
 Every node of a cluster has one machine config: a Talos \`v1alpha1\` document of the 1.13 contract, and a \`HostnameConfig\`
 document beside it. The appliance renders it from the cluster, the role and the machine; \`slipway config MAC\` shows it with
