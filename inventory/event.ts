@@ -192,6 +192,11 @@ export const EVENTS = {
     level: "alarm",
     say: (d) => `is not trusted as installed: ${d.reason}${d.remedy ? ` (${d.remedy})` : ""}`,
   },
+  "machine-twice": {
+    phase: "agent",
+    level: "alarm",
+    say: (d) => `is heard from ${d.first} and ${d.second} in turn: two machines have its key (${d.remedy})`,
+  },
   "reset-step": {
     phase: "agent",
     level: "info",

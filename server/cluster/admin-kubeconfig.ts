@@ -37,7 +37,7 @@ export function adminKubeconfig(
   if (lifetimeMs < LIMITS_MS[0] || lifetimeMs > LIMITS_MS[1])
     throw new SlipwayError(
       "BAD_REQUEST",
-      `lifetime: must be from 1m to 87600h (ten years), found ${lifetimeMs / 60_000} minutes`,
+      `lifetime: must be from 1m to 87600h (ten years), found ${lifetimeMs / 1000} s`,
     );
   const key = generateKey("p256");
   const certificate = parseCertificatePem(bundle.certs.k8s.crt);

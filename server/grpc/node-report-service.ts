@@ -5,6 +5,7 @@ import type { Machine } from "../../inventory/machine.ts";
 import type { Contact, Hello, NodeStatus } from "../contract/generated/agent.ts";
 import { TokenBucket } from "../contract/token-bucket.ts";
 import { enterActivity } from "./activity-service.ts";
+import { cleanDeep } from "./clean-status.ts";
 import { cleanText, formatTime } from "./node-facts.ts";
 import { powerOnAt } from "./power-on.ts";
 import type { NodeStream } from "./stream.ts";
@@ -46,7 +47,8 @@ export class NodeReports {
     deps.log.debug(`${machine.name ?? caller.mac} runs installation ${machine.installation?.number}.`);
   }
 
-  async status(status: NodeStatus): Promise<void> {
+  async status(said: NodeStatus): Promise<void> {
+    const status = cleanDeep(said);
     const { deps, live } = this.#stream;
     const machine = await this.#machine();
     if (machine === undefined) return;

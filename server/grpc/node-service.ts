@@ -13,6 +13,7 @@ import type { ClusterDesk } from "./cluster-port.ts";
 import { ReportWriter } from "./report-service.ts";
 import type { Session, Sessions } from "./session.ts";
 import { faultOf } from "./status.ts";
+import type { Twins } from "./twin-watch.ts";
 
 export type NodeDeps = {
   inventory: Inventory;
@@ -90,10 +91,12 @@ async function serveCaller(deps: NodeDeps, call: Call, caller: Caller): Promise<
     machineId: caller.machine.id,
     keyFingerprint: caller.keyFingerprint,
     live: writer.live,
+    remoteIp: call.getPeer().replace(/:\d+$/, ""),
     refresh: () => void writer.sendState().catch((error) => log.error(`A machine's state was not sent: ${error}`)),
     end: (reason) => ended.abort(new SlipwayError("NOT_RUNNING", reason)),
   };
-  sessions.add(session);
+  const twins = sessions.add(session, now());
+  if (twins !== undefined) tellTwins(deps, caller, twins);
   call.on("drain", () => writer.drained());
   log.info(`${caller.machine.name ?? caller.mac} is in touch.`, { mac: caller.mac });
   try {
@@ -111,6 +114,12 @@ async function serveCaller(deps: NodeDeps, call: Call, caller: Caller): Promise<
       log.info(`${caller.machine.name ?? caller.mac} is out of touch.`, { mac: caller.mac });
     }
   }
+}
+
+function tellTwins({ record, log }: NodeDeps, { machine, mac }: Caller, { first, second }: Twins): void {
+  const remedy = "switch the copy off, or wipe its disk; if the key was stolen: slipway install, which gives a new one";
+  record({ kind: "machine-twice", mac, detail: { first, second, remedy } });
+  log.warn(`${machine.name ?? mac} is heard from ${first} and ${second} in turn: two machines have its key.`, { mac });
 }
 
 /**

@@ -2,6 +2,7 @@
 // closes them.
 
 import type { LiveMachine } from "../boot/live-machine.ts";
+import { type Twins, TwinWatch } from "./twin-watch.ts";
 
 export type Session = {
   machineId: string;
@@ -9,6 +10,8 @@ export type Session = {
   keyFingerprint: string;
   /** What it says of itself now. */
   live: LiveMachine;
+  /** Where it comes from; empty when that cannot be known. */
+  remoteIp: string;
   /** Tells the machine how it is seen now. */
   refresh(): void;
   /** Ends the stream; the reason goes to the machine. */
@@ -18,12 +21,19 @@ export type Session = {
 /** Which machines are in touch. */
 export class Sessions {
   readonly #byMachine = new Map<string, Session>();
+  readonly #twins = new TwinWatch();
 
-  /** A machine has one stream: the older one is half-open (its switch lost power) or its agent was restarted. */
-  add(session: Session): void {
+  /**
+   * A machine has one stream: the older one is half-open (its switch lost power) or its agent was restarted.
+   *
+   * @param now milliseconds since 1970.
+   * @returns the addresses of two that use one key, when a person has to be told.
+   */
+  add(session: Session, now: number): Twins | undefined {
     const older = this.#byMachine.get(session.machineId);
     this.#byMachine.set(session.machineId, session);
     older?.end("the machine opened another stream");
+    return this.#twins.note(session.machineId, session.remoteIp, now);
   }
 
   /** @returns whether it was still the machine's stream: only then is the machine out of touch. */
@@ -46,6 +56,7 @@ export class Sessions {
   }
 
   endMachine(machineId: string, reason: string): void {
+    this.#twins.forget(machineId);
     this.#byMachine.get(machineId)?.end(reason);
   }
 

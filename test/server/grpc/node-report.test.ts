@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import type { Machine } from "../../../inventory/machine.ts";
 import { SlipwayError } from "../../../server/contract/errors.ts";
 import { TokenBucket } from "../../../server/contract/token-bucket.ts";
+import { cleanDeep } from "../../../server/grpc/clean-status.ts";
 import { LINE_RATE, takeLines } from "../../../server/grpc/kernel-lines.ts";
 import { changeOf, cleanText, formatTime, macsOf, meaningfulText } from "../../../server/grpc/node-facts.ts";
 import { type NodeView, needsInstall, nodeStateOf, waitReason } from "../../../server/grpc/node-state.ts";
 import { Sessions } from "../../../server/grpc/session.ts";
 import { faultOf } from "../../../server/grpc/status.ts";
+import { TwinWatch } from "../../../server/grpc/twin-watch.ts";
 import { factsOf } from "../../node-agent/machine.ts";
 
 const MAC = "52:54:00:12:34:56";
@@ -222,10 +224,11 @@ test("Sessions keeps one stream per machine, the newest", () => {
       machineId,
       keyFingerprint,
       live: { bootSource: "", installId: "" },
+      remoteIp: "192.0.2.5",
       refresh: () => {},
       end: (reason: string) => void ends.push(`${name}: ${reason}`),
     };
-    sessions.add(session);
+    sessions.add(session, NOW);
     return session;
   };
   const old = open("old", "m1", "k1");
@@ -238,6 +241,26 @@ test("Sessions keeps one stream per machine, the newest", () => {
   sessions.endMachine("m2", "retired");
   sessions.endAll("stop");
   expect(ends.slice(1)).toEqual(["a: revoked", "a: retired", "a: stop"]);
+});
+
+test("two that use one key come in turn from two addresses, and are told once; a machine with a new address is not", () => {
+  const watch = new TwinWatch();
+  const told = (ips: readonly string[], stepMs: number, from = NOW) =>
+    ips.map((ip, i) => watch.note("m1", ip, from + i * stepMs)).filter((twins) => twins !== undefined);
+  expect(told(["a", "a", "b", "b", "b"], 1000)).toEqual([]);
+  expect(told(["a", "b", "a", "b"], 1000, NOW + 5000)).toEqual([{ first: "a", second: "b" }]);
+  watch.forget("m1");
+  expect(told(["a", "b", "a", "b", "a", "b"], 400_000)).toEqual([]);
+});
+
+test("cleanDeep leaves nothing that steers a terminal, wherever it stands", () => {
+  const said = {
+    pendingPods: [{ name: "a\u001b[2Jb", n: 1n }],
+    etcd: { data: { $case: "none", value: {} } },
+    ok: true,
+  };
+  expect(cleanDeep(said)).toEqual({ ...said, pendingPods: [{ name: "a [2Jb", n: 1n }] });
+  expect(cleanDeep(["x".repeat(2000)])[0]).toHaveLength(1000);
 });
 
 test("faultOf tells a SlipwayError by its row and nothing of other faults", () => {
