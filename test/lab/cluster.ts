@@ -34,6 +34,8 @@ export type LabCluster = {
    * @throws COMMAND_FAILED with the summary, the remedy and each machine's last words when the time is over.
    */
   waitUntilGreen(timeoutMs: number, onChange?: (summary: string) => void): Promise<ClusterStatusView>;
+  /** Every node is Ready; pods that a new cluster starts then may still be on their way. */
+  waitUntilReady(timeoutMs: number, onChange?: (summary: string) => void): Promise<ClusterStatusView>;
   /** An administrator's kubeconfig; `server` leads to it by another way than its endpoint. */
   kubeconfig(server?: string): Promise<string>;
 };
@@ -64,7 +66,8 @@ export async function makeCluster(admin: AdminClient, settings: ClusterSettings)
   const status = () => admin.get<ClusterStatusView>(`/v1/clusters/${name}`);
   return {
     ...{ name, nodes, endpoint: created.endpoint, status },
-    waitUntilGreen: (timeoutMs, onChange) => waitUntilGreen({ nodes, status }, timeoutMs, onChange),
+    waitUntilGreen: (timeoutMs, onChange) => waitUntil("green", { nodes, status }, timeoutMs, onChange),
+    waitUntilReady: (timeoutMs, onChange) => waitUntil("Ready", { nodes, status }, timeoutMs, onChange),
     kubeconfig: async (server) => {
       const wanted = server === undefined ? {} : { server };
       return (await admin.post<{ kubeconfig: string }>(`/v1/clusters/${name}/kubeconfig`, wanted)).kubeconfig;
@@ -72,7 +75,13 @@ export async function makeCluster(admin: AdminClient, settings: ClusterSettings)
   };
 }
 
-async function waitUntilGreen(
+const REACHED: Record<"green" | "Ready", (seen: ClusterStatusView) => boolean> = {
+  green: (seen) => seen.isGreen,
+  Ready: (seen) => seen.nodes.every((node) => node.isReady),
+};
+
+async function waitUntil(
+  wanted: keyof typeof REACHED,
   { nodes, status }: Pick<LabCluster, "nodes" | "status">,
   timeoutMs: number,
   onChange: (summary: string) => void = () => {},
@@ -87,13 +96,13 @@ async function waitUntilGreen(
       told = seen.summary;
       onChange(told);
     }
-    if (seen?.isGreen && seen.nodes.length === nodes.length) return seen;
+    if (seen !== undefined && seen.nodes.length === nodes.length && REACHED[wanted](seen)) return seen;
     await sleep(LOOK_EVERY_MS);
   }
   const words = nodes.map(({ name, machine }) => `${name} (${machine.mac}) said last:\n${machine.lastWords()}`);
   throw new SlipwayError(
     "COMMAND_FAILED",
-    `the cluster was not green within ${Math.round(timeoutMs / 1000)} s: ${seen?.summary ?? "nobody could say how it is"}` +
+    `the cluster was not ${wanted} within ${Math.round(timeoutMs / 1000)} s: ${seen?.summary ?? "nobody could say how it is"}` +
       `${seen?.remedy ? `; ${seen.remedy}` : ""}\n${JSON.stringify(seen, undefined, 1)}\n${words.join("\n")}`,
   );
 }
