@@ -40,7 +40,11 @@ export const callMachine = ({ name, macs }: Pick<InventoryMachine, "name" | "mac
  * The cluster that a person chose for a machine, else the one whose config it was given. A second cluster would else take
  * the nodes of the first away from it: their role alone means the only cluster.
  */
-export const chosenCluster = ({ cluster, installation, install }: InventoryMachine): string | undefined =>
+export const chosenCluster = ({
+  cluster,
+  installation,
+  install,
+}: Pick<InventoryMachine, "installation" | "install"> & { cluster?: string | undefined }): string | undefined =>
   cluster ?? installation?.cluster ?? install?.cluster;
 
 /** The topology's machine of an inventory's. */

@@ -1,7 +1,7 @@
 // Files of Cluster, Role and Machine documents → topology, or every fault with file, line and column. `slipway apply` calls
 // it. A patch is read by the machine config's own table, so that a mistyped field is told at its line, before any machine
 // has been given it. Pure.
-import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
+import { isMap, isSeq, type Node, type YAMLMap } from "yaml";
 import { SlipwayError } from "../contract/errors.ts";
 import { DOCUMENTS, type DocumentKind, V1ALPHA1 } from "../contract/machine-config/fields.ts";
 import { nearest } from "../contract/machine-config/nearest.ts";

@@ -227,7 +227,7 @@ test("approve leaves an installed machine alone: approving it again would wipe i
   for (const lifecycle of ["approved", "installed"] as const)
     await rig.inventory.changeMachines([], [{ id, lifecycle }], "slipway");
   expect((await post("/v1/machines/approve", { machines: [A] })).body.machines[0].lifecycle).toBe("installed");
-  expect((await set([A], { role: "worker" }, { approve: true })).body.machines[0].lifecycle).toBe("installed");
+  expect((await set([A], { boot: "disk" }, { approve: true })).body.machines[0].lifecycle).toBe("installed");
 });
 
 test("approve and delete refuse a MAC that nobody knows: it may be a slip of the finger", async () => {

@@ -144,5 +144,11 @@ test("planImport changes no name, role or cluster of an installed machine, and t
   ]);
   expect(judge({ name: "cp1", role: "controlplane" })).toMatchObject({ unchanged: 1 });
   expect(judge({ cluster: "rack1" })).toMatchObject({ changes: [{ id: "a", cluster: "rack1" }] });
+  const install = { order: "o", mayWipe: false, orderedAt: 0, givenToKey: "k" };
+  const installing = machine({ name: "w1", role: "worker", lifecycle: "approved", install });
+  expect(faultsOf([{ macs: [A], name: "w2" }], [installing])).toEqual([
+    "rows.0.name: cannot change from w1 to w2: the machine installs with that already; `slipway approve w1 --undo` first",
+  ]);
+  expect(faultsOf([{ macs: [A], name: "w2" }], [{ ...installing, lifecycle: "discovered" }])).toEqual([]);
   expect(judge({ address: "192.0.2.9" })).toMatchObject({ changes: [{ address: "192.0.2.9" }] });
 });
