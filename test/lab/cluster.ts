@@ -48,7 +48,7 @@ const LOOK_EVERY_MS = 1000;
 export async function forgetEarlier(admin: AdminClient, cluster: string): Promise<void> {
   const { machines } = await admin.get<{ machines: MachineView[] }>("/v1/machines");
   const old = machines.flatMap(({ macs }) => macs.filter((mac) => LAB_MAC.test(mac)).slice(0, 1));
-  if (old.length > 0) await admin.post("/v1/machines/delete", { machines: old });
+  if (old.length > 0) await admin.post("/v1/machines/delete", { machines: old, clusterName: cluster });
   const { clusters } = await admin.get<{ clusters: { name: string }[] }>("/v1/clusters");
   if (clusters.some(({ name }) => name === cluster)) await admin.post(`/v1/clusters/${cluster}/delete`, {});
 }
