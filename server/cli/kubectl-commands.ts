@@ -59,8 +59,17 @@ async function ownKubeconfig(): Promise<string> {
   const dir = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway", "kubeconfig");
   const path = join(dir, `${cluster}-${key}.yaml`);
   if (isGood(path)) return path;
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  replaceFile(path, await fetchKubeconfig(desk, cluster, { lifetimeMs: LIFETIME_MS }));
+  const text = await fetchKubeconfig(desk, cluster, { lifetimeMs: LIFETIME_MS });
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    replaceFile(path, text);
+  } catch (cause) {
+    // An earlier `sudo -E` may have made the directory root's.
+    throw new SlipwayError("NO_PERMISSION", `${path} cannot be written: ${(cause as Error).message}`, {
+      cause,
+      remedy: "Give that directory to this user, or name a kubeconfig with KUBECONFIG.",
+    });
+  }
   return path;
 }
 
