@@ -54,7 +54,7 @@ const OPTIONS = {
   // Half-open connections (a switch lost its power) are found within half a minute, both ways.
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 25_000,
-  "grpc.max_receive_message_length": 256 * 1024,
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
   // Retries are run-agent.ts's, with its own backoff and a line on the screen.
   "grpc.enable_retries": 0,
   "grpc.enable_http_proxy": 0,
