@@ -63,8 +63,11 @@ async function renewKubelet(context: NodeContext): Promise<void> {
   }
 }
 
-/** A cluster that was begun anew, or somebody who deleted the Node of a machine that still is a member. */
-const FORGOTTEN_MS = 60_000;
+/**
+ * A cluster that was begun anew, or somebody who deleted the Node of a machine that still is a member. Longer than a slow
+ * machine's kubelet takes from its certificate to its registration: a start in between would begin all of that anew.
+ */
+const FORGOTTEN_MS = 300_000;
 function isForgotten(context: NodeContext): boolean {
   if (context.unknownSinceMs === undefined || performance.now() - context.unknownSinceMs < FORGOTTEN_MS) return false;
   context.unknownSinceMs = undefined;

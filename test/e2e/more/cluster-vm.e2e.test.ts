@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AcceleratorChoice, chooseAccelerator } from "../../lab/accelerator.ts";
 import { describeSplit, splitBoot, type TimedEvent } from "../../lab/boot-split.ts";
-import { type ClusterRack, openClusterRack } from "./cluster-rack.ts";
+import { type ClusterRack, openClusterRack } from "../cluster/cluster-rack.ts";
 
-/** Nine minutes were seen under emulation on two busy cores. */
-const READY_WITHIN_MS = 18 * 60_000;
+/** Under emulation; nine minutes were seen, and more than eleven. */
+const READY_WITHIN_MS = 30 * 60_000;
 const ANSWER_WITHIN_MS = 6 * 60_000;
 
 let lab: ClusterRack;
