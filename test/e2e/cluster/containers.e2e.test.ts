@@ -52,7 +52,8 @@ test("kubectl: logs, exec, cp, port-forward", () => checkKubectl(lab, pods));
 test("kubectl: cordon, drain, uncordon", () => checkDrain(lab, "test-w1", 60_000));
 
 test("`cluster status` ends with 0 and says green", async () => {
-  const { stdout } = await lab.cli(["cluster", "status", "test"]);
+  // Pods that the drain sent away are replaced meanwhile.
+  const { stdout } = await lab.cli(["cluster", "status", "test", "--wait"]);
   expect(stdout).toContain("green: 2 of 2 nodes are Ready");
 });
 
