@@ -30,6 +30,7 @@ export const PACKAGES = {
     procps: "sysctl, for the relay's namespace",
     netbase: "the names of ports, which atftp looks up",
     openssl: "a second opinion on certificates",
+    busybox: "the program in the workload images of test clusters",
     cpio: "a second opinion on the initramfs",
     gdisk: "a second opinion on partition tables",
     dosfstools: "FAT file systems, made and checked",
