@@ -19,7 +19,13 @@ export type UnitState = {
   startedAtMs: number;
 };
 export type PodObject = {
-  metadata: { name: string; namespace: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  metadata: {
+    name: string;
+    namespace: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    ownerReferences?: { kind: string; controller?: boolean }[];
+  };
   spec?: { nodeName?: string };
   status?: {
     phase?: string;
@@ -132,7 +138,17 @@ function unitComponent([name, unit]: [string, UnitState]): Component {
 
 const SYSTEM_PARTS = /^kube-|^coredns/;
 const isSystemPart = (pod: PodObject): boolean =>
-  pod.metadata.namespace === "kube-system" && SYSTEM_PARTS.test(pod.metadata.name);
+  pod.metadata.namespace === "kube-system" && SYSTEM_PARTS.test(pod.metadata.name) && !hasEnded(pod);
+
+/**
+ * A pod that has ended stays in the API's list for hours, and its ReplicaSet or DaemonSet has made another in its place: that
+ * one is the part. Static pods, whose controller is the Node, have no other.
+ */
+function hasEnded({ metadata, status }: PodObject): boolean {
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind;
+  if (controller === "Node") return false;
+  return status?.phase === "Succeeded" || (status?.phase === "Failed" && controller !== undefined);
+}
 
 function podComponent(pod: PodObject): Component {
   const name = pod.metadata.labels?.["k8s-app"] ?? pod.metadata.name;

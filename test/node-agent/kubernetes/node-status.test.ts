@@ -140,6 +140,29 @@ test("pods of people are no components", () => {
   expect(nodeStatus(seen({ pods: [pod({}, "web-1")], units: {} })).components).toEqual([]);
 });
 
+const ended = (phase: string, kind?: string): PodObject => ({
+  metadata: {
+    ...pod({}, "coredns-x").metadata,
+    ...(kind === undefined ? {} : { ownerReferences: [{ kind, controller: true }] }),
+  },
+  status: {
+    phase,
+    containerStatuses: [{ ready: false, restartCount: 0, state: { terminated: { reason: "Completed" } } }],
+  },
+});
+test.each<[string, PodObject, string[]]>([
+  ["a replaced pod that ended well is no part", ended("Succeeded", "ReplicaSet"), []],
+  ["a replaced pod that failed is no part", ended("Failed", "ReplicaSet"), []],
+  ["a pod of its own that ended well is no part", ended("Succeeded"), []],
+  ["a pod of its own that failed is a failed part", ended("Failed"), ["failed"]],
+  ["a static pod that ended is missing", ended("Succeeded", "Node"), ["starting"]],
+  ["a static pod that failed is missing", ended("Failed", "Node"), ["failed"]],
+  ["a pod whose container is between two runs is missing", ended("Running", "ReplicaSet"), ["starting"]],
+])("%s", (_, one, states) => {
+  const { components } = nodeStatus(seen({ pods: [one], units: {} }));
+  expect(components.map(({ state }) => state)).toEqual(states);
+});
+
 test("pendingPods are those that no node may take, with the scheduler's words", () => {
   const waiting = (reason: string): PodObject => ({
     metadata: { name: "web", namespace: "default" },
