@@ -73,10 +73,14 @@ function pods({ pendingPods }: ClusterStatusView, width: number | undefined): st
   return renderSentences(["NAMESPACE", "POD THAT NO NODE MAY TAKE", "WHY"], rows, width);
 }
 
-/** The appliance's own rendering has some of them on every node: they are counted here, `config` and JSON tell them. */
+/** Information, no fault: each config that the appliance renders has some. One line, whatever the number of nodes. */
 function notes({ notes }: ClusterStatusView): string {
-  const nodes = [...new Set(notes.map((n) => n.node))];
-  const count = (node: string) => notes.filter((n) => n.node === node).length;
-  const lines = nodes.map((node) => `${node}: ${count(node)} parts of its config are not in force as written`);
-  return lines.length === 0 ? "" : `${lines.join("\n")}\n  slipway config ${nodes[0]} tells which, and why\n`;
+  const counts = new Map<string, number>();
+  for (const { node } of notes) counts.set(node, (counts.get(node) ?? 0) + 1);
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  if (most === undefined) return "";
+  const [node, count] = most;
+  const fields = `${counts.size > 1 ? "up to " : ""}${count} config field${count === 1 ? "" : "s"}`;
+  const how = `${counts.size > 1 ? " a node" : ""} ${count === 1 ? "is" : "are"} kept for the Talos API or given by the OS image`;
+  return `For information: ${fields}${how}; slipway config ${node} lists them\n`;
 }
