@@ -77,7 +77,18 @@ function service(clusterIp: string): KubernetesObject {
   };
 }
 
-/** Two on different nodes where there are two; on one node both run there. */
+/**
+ * Two on different nodes where there are two; on one node both run there, so neither is a condition. Both are wishes of the
+ * scheduler's score: the spread also counts when nodes differ much in what else they run.
+ */
+const SPREAD = [
+  {
+    maxSkew: 1,
+    topologyKey: "kubernetes.io/hostname",
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: LABELS },
+  },
+];
 const APART = {
   podAntiAffinity: {
     preferredDuringSchedulingIgnoredDuringExecution: [
@@ -105,6 +116,7 @@ function deployment(facts: NodeFacts): KubernetesObject {
         metadata: { labels: LABELS },
         spec: {
           affinity: APART,
+          topologySpreadConstraints: SPREAD,
           containers: [container(facts)],
           dnsPolicy: "Default",
           nodeSelector: { "kubernetes.io/os": "linux" },

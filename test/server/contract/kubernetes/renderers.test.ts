@@ -187,6 +187,22 @@ describe("small texts", () => {
     expect(renderCorefile("cluster.local", [])).not.toMatch(/forward|loop/);
     expect(renderCorefile("cluster.local", ["192.0.2.1", "192.0.2.2"])).toContain("forward . 192.0.2.1 192.0.2.2 {");
   });
+  test("CoreDNS' two replicas wish for a node each, and run on one where there is one", () => {
+    const objects = clusterObjects(controlPlane(), facts());
+    const deployment = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "coredns");
+    const { replicas, template } = deployment!.spec as { replicas: number; template: { spec: object } };
+    expect(replicas).toBe(2);
+    expect(template.spec).toMatchObject({
+      topologySpreadConstraints: [
+        {
+          ...{ maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
+          labelSelector: { matchLabels: { "k8s-app": "kube-dns" } },
+        },
+      ],
+      affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100 }] } },
+    });
+    expect(JSON.stringify(template.spec)).not.toMatch(/requiredDuring|DoNotSchedule/);
+  });
   test("a kubeconfig carries what it was given", () => {
     const config = parse(
       renderKubeconfig({
