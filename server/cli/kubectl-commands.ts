@@ -12,7 +12,8 @@ import { parseCertificatePem } from "../contract/pki/certificate.ts";
 import type { ClusterStatusView } from "../rest/cluster-schema.ts";
 import { clusterName } from "./cluster-commands.ts";
 import { findSocket } from "./find-socket.ts";
-import { fetchKubeconfig, replaceFile } from "./kubeconfig-commands.ts";
+import { fetchKubeconfig } from "./kubeconfig-commands.ts";
+import { assertReplaceable, replaceFile } from "./kubeconfig-file.ts";
 import { openDesk } from "./output.ts";
 
 const LIFETIME_MS = 12 * 3_600_000;
@@ -59,10 +60,19 @@ async function ownKubeconfig(): Promise<string> {
   const dir = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway", "kubeconfig");
   const path = join(dir, `${cluster}-${key}.yaml`);
   if (isGood(path)) return path;
-  const text = await fetchKubeconfig(desk, cluster, { lifetimeMs: LIFETIME_MS });
-  try {
+  // Before a certificate is issued for it: each of them is in the audit.
+  orSayWhere(path, () => {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    replaceFile(path, text);
+    assertReplaceable(path);
+  });
+  const text = await fetchKubeconfig(desk, cluster, { lifetimeMs: LIFETIME_MS });
+  orSayWhere(path, () => replaceFile(path, text));
+  return path;
+}
+
+function orSayWhere(path: string, write: () => void): void {
+  try {
+    write();
   } catch (cause) {
     // An earlier `sudo -E` may have made the directory root's.
     throw new SlipwayError("NO_PERMISSION", `${path} cannot be written: ${(cause as Error).message}`, {
@@ -70,7 +80,6 @@ async function ownKubeconfig(): Promise<string> {
       remedy: "Give that directory to this user, or name a kubeconfig with KUBECONFIG.",
     });
   }
-  return path;
 }
 
 function isGood(path: string): boolean {

@@ -1,6 +1,6 @@
 // A new kubeconfig merged into a file that a person has already: other clusters, users, contexts and settings stay. An entry
 // of the same name is replaced when it is of the same cluster (the same CA), else the new one gets a number, as Talos's
-// clients do. kubeconfig-commands.ts reads and writes the file. Pure but for the YAML reader.
+// clients do. kubeconfig-file.ts reads and writes the file. Pure but for the YAML reader.
 import { parse, stringify } from "yaml";
 import { SlipwayError } from "../contract/errors.ts";
 
@@ -38,6 +38,11 @@ export function mergeKubeconfig(before: string, added: string, forced: string | 
     "current-context": wanted,
   };
   return { text: stringify(merged, { lineWidth: 0, aliasDuplicateObjects: false }), context: wanted };
+}
+
+/** @throws BAD_REQUEST when the file is no kubeconfig; it names `path`. An empty text is one. */
+export function assertKubeconfig(text: string, path: string): void {
+  readConfig(text, path);
 }
 
 function readConfig(text: string, path: string): Config {

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { kubeconfigPath, mergeInto } from "../../../server/cli/kubeconfig-commands.ts";
+import { assertMergeable, kubeconfigPath, mergeInto } from "../../../server/cli/kubeconfig-file.ts";
 import { mergeKubeconfig } from "../../../server/cli/merge-kubeconfig.ts";
 import { renderKubeconfig } from "../../../server/contract/kubernetes/kubeconfig.ts";
 
@@ -95,6 +95,16 @@ test("while another program holds kubectl's lock nothing is written", () => {
   writeFileSync(join(dir, "config.lock"), "");
   expect(() => mergeInto(join(dir, "config"), made("CA"), undefined)).toThrow(/is being changed by another program/);
   expect(readdirSync(dir)).toEqual(["config.lock"]);
+});
+
+test("assertMergeable leaves a good file as it is, and nothing beside it", () => {
+  const path = join(dir, "config");
+  writeFileSync(path, merge("", made("OTHER")), { mode: 0o640 });
+  const before = { text: readFileSync(path, "utf8"), ino: statSync(path).ino, mode: statSync(path).mode };
+  assertMergeable(path);
+  expect({ text: readFileSync(path, "utf8"), ino: statSync(path).ino, mode: statSync(path).mode }).toEqual(before);
+  assertMergeable(join(dir, "fresh"));
+  expect(readdirSync(dir)).toEqual(["config"]);
 });
 
 test("the first file of KUBECONFIG is meant, else ~/.kube/config", () => {
