@@ -72,7 +72,8 @@ const namesOf = (names: AltNames | undefined): string =>
 const subjectOf = (s: { organizations?: readonly string[]; commonName?: string }): string =>
   JSON.stringify([s.organizations ?? [], s.commonName]);
 
-function issueOne(plan: CertificatePlan, issuer: CertificateAndKey, source: IssueSource): CertificateAndKey {
+/** A new key, and its certificate by `issuer`. */
+export function issueOne(plan: CertificatePlan, issuer: CertificateAndKey, source: IssueSource): CertificateAndKey {
   const key = source.generateKey();
   const ca = parseCertificatePem(issuer.crt);
   const second = (ms: number) => new Date(Math.floor(ms / 1000) * 1000);

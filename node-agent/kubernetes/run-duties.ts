@@ -51,17 +51,21 @@ async function applyObject(api: Api, object: KubernetesObject): Promise<string |
 }
 
 const CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-const OURS = "?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving";
+/** Those for serving certificates; the controller manager answers the others. */
+export const SERVING_REQUESTS = `${CSRS}?fieldSelector=spec.signerName%3Dkubernetes.io%2Fkubelet-serving`;
 
 /** Approves kubelets' requests for serving certificates, each only under names that its node is known by. */
-export async function approveServing(context: NodeContext, settled: Settled, api: Api): Promise<void> {
+export async function approveServing(
+  context: NodeContext,
+  settled: Settled,
+  api: Api,
+  requests: readonly CsrObject[],
+): Promise<void> {
   const { deps, orders, tell } = context;
-  const list = await api.get<{ items?: CsrObject[] }>(`${CSRS}${OURS}`);
-  if (list.kind !== "ok") return;
   const { hostname } = deps.config;
   const own = { name: hostname, dnsNames: [hostname], addresses: ownAddresses(deps.config, settled.facts) };
   const nodes = knownNodes(orders?.peers ?? [], own);
-  for (const csr of (list.value.items ?? []).filter(isPending)) {
+  for (const csr of requests.filter(isPending)) {
     const { name } = csr.metadata;
     const verdict = judge(csr, nodes);
     // It stays pending: the appliance's next list may know the address.

@@ -104,6 +104,13 @@ export function makeLinks(links: Readonly<Record<string, string>>): void {
   }
 }
 
+/** Puts a link in the place of whatever stands there, at once. */
+export function pointAt(path: string, target: string): void {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
+  symlinkSync(target, temporary);
+  renameSync(temporary, path);
+}
+
 /** Parents come before what lies in them: the agent's umask (0077) would shut those that are made on the way. */
 export function makeDirectories(directories: readonly NodeDirectory[]): void {
   for (const { path, uid, mode } of directories) {

@@ -14,6 +14,7 @@ import {
   labelNodes,
   learnServers,
   newDutyState,
+  SERVING_REQUESTS,
 } from "./run-duties.ts";
 import { readText } from "./run-files.ts";
 import { type Clients, isApiReady, observe, openClients } from "./run-observe.ts";
@@ -21,9 +22,9 @@ import { settle } from "./run-settle.ts";
 import { stopServices } from "./run-stop.ts";
 import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts";
 
-/** While something is missing, and when nothing is: a kubelet's request for a certificate waits no longer than this. */
+/** While something is missing, and when nothing is. What the API shows is followed, and needs no look: it ends a rest early. */
 const EAGER_MS = 1000;
-const CALM_MS = 2000;
+const CALM_MS = 5000;
 /** A look must not take the processor from what it looks at: under emulation one takes seconds. */
 const RESTS_PER_TURN = 2;
 const LONGEST_REST_MS = 15_000;
@@ -62,17 +63,22 @@ class RunningNode implements KubernetesNode {
   #status: NodeStatus;
   #isStopped = false;
   #wake: () => void = () => {};
+  /** Something new since the last look began. */
+  #hasNews = false;
+  /** A rest that news of the API may end; the least one between two looks it may not. */
+  #isCalm = false;
 
   constructor(context: NodeContext, pods: StaticPodService | undefined) {
     this.#context = context;
     this.#pods = pods;
-    this.#clients = openClients(context);
+    this.#clients = openClients(context, () => this.#seeChange());
     this.#status = nodeStatus(nothingSeen(context));
     this.#done = this.#work();
   }
 
   setOrders(orders: ClusterOrders | undefined): void {
     this.#context.orders = orders;
+    this.#hasNews = true;
     this.#wake();
   }
   status(): NodeStatus {
@@ -100,6 +106,7 @@ class RunningNode implements KubernetesNode {
   async #work(): Promise<void> {
     while (!this.#isStopped) {
       const startedMs = performance.now();
+      this.#hasNews = false;
       const hadAnswered = this.#context.hasApiAnswered;
       try {
         await this.#turn();
@@ -108,13 +115,21 @@ class RunningNode implements KubernetesNode {
         this.#tellFault((error as Error).message);
       }
       // The API's first answer lets the next things begin: no rest before them.
-      if (hadAnswered === this.#context.hasApiAnswered) await this.#rest(this.#restMs(performance.now() - startedMs));
+      if (hadAnswered !== this.#context.hasApiAnswered) continue;
+      const turnMs = performance.now() - startedMs;
+      const leastMs = Math.max(EAGER_MS, Math.min(LONGEST_REST_MS, RESTS_PER_TURN * turnMs));
+      await this.#rest(leastMs);
+      if (!this.#status.ready || this.#hasNews) continue;
+      this.#isCalm = true;
+      await this.#rest(CALM_MS - leastMs);
+      this.#isCalm = false;
     }
   }
 
-  #restMs(turnMs: number): number {
-    const wanted = this.#status.ready ? CALM_MS - turnMs : EAGER_MS;
-    return Math.max(EAGER_MS, wanted, Math.min(LONGEST_REST_MS, RESTS_PER_TURN * turnMs));
+  /** Many changes at once are one look, and it comes after the least rest. */
+  #seeChange(): void {
+    this.#hasNews = true;
+    if (this.#isCalm) this.#wake();
   }
 
   /** A full disk, a file system that became read-only: the node is not what its last status says, and goes on by itself. */
@@ -148,7 +163,8 @@ class RunningNode implements KubernetesNode {
     await applyObjects(context, settled, admin, this.#duties);
     // Whatever of it was refused: the rest of the control plane may begin.
     context.hasApiAnswered = true;
-    await approveServing(context, settled, admin);
+    const requests = await this.#clients.watch("requests", admin, SERVING_REQUESTS);
+    if (requests.kind === "ok") await approveServing(context, settled, admin, requests.value);
     await labelNodes(context, admin, seen.nodes);
   }
 
@@ -160,7 +176,7 @@ class RunningNode implements KubernetesNode {
 
   /** Until the time is over, or somebody has something new. */
   #rest(ms: number): Promise<void> {
-    if (this.#isStopped) return Promise.resolve();
+    if (this.#isStopped || ms <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {

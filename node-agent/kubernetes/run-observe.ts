@@ -7,13 +7,19 @@ import type { NodeContext } from "./context.ts";
 import type { NodeObject } from "./node-patch.ts";
 import type { Observation, PodObject } from "./node-status.ts";
 import { type Api, type ApiAnswer, type ApiTarget, openApi } from "./open-api.ts";
+import { openWatch, type Watch } from "./open-watch.ts";
 import { readEtcdData, readText } from "./run-files.ts";
 import { readUnits, SYSTEMD_SILENT, type Units } from "./run-systemd.ts";
 import { SERVICE_ORDER } from "./services.ts";
+import type { CsrObject } from "./serving-csr.ts";
 
-/** Generous: an API server that is gone refuses at once, and under emulation an answer takes seconds. */
-const LOOK_TIMEOUT_MS = 15_000;
 const READY_TIMEOUT_MS = 4000;
+/** A number that a person can read: who has more waiting pods than this sees the first ones. */
+const MOST_PENDING = 50;
+
+/** What is followed rather than asked for, by who may: with its path. */
+export type Watched = { node: NodeObject; pods: PodObject; nodes: NodeObject; pending: PodObject; requests: CsrObject };
+type WatchName = keyof Watched;
 
 /** The node's clients; undefined while their certificates are not there. */
 export type Clients = {
@@ -24,15 +30,19 @@ export type Clients = {
   etcd(): Api | undefined;
   /** As whoever may only ask to join. */
   bootstrap(): Api | undefined;
+  /** A list at hand, of the own client that it is named for. */
+  watch<N extends WatchName>(name: N, api: Api, path: string): Promise<ApiAnswer<readonly Watched[N][]>>;
   close(): void;
 };
 
 /** Certificate and key in one file, which the kubelet replaces at each rotation. */
 export const KUBELET_CERTIFICATE = `${NODE_PATHS.kubeletPki}/kubelet-client-current.pem`;
 
-export function openClients(context: NodeContext): Clients {
+/** @param changed is called when something changed in what is followed. */
+export function openClients(context: NodeContext, changed: () => void): Clients {
   const { config } = context.deps;
   const kept = new Map<string, { made: string; api: Api }>();
+  const watches = new Map<WatchName, { api: Api; watch: Watch<Watched[WatchName]> }>();
   /** A client is made anew when its certificate is. */
   const client = (name: string, server: string, ca: string, credential: ApiTarget["credential"] | undefined) => {
     if (credential === undefined) return undefined;
@@ -63,8 +73,18 @@ export function openClients(context: NodeContext): Clients {
       controlPlane &&
       client("etcd", `https://127.0.0.1:${PORTS.etcdClient}`, controlPlane.etcdCa.crt, issued("etcd-admin")),
     bootstrap: () => client("bootstrap", balancerUrl(config), cluster.caCrt, { token: cluster.bootstrapToken }),
+    watch: <N extends WatchName>(name: N, api: Api, path: string) => {
+      const old = watches.get(name);
+      if (old?.api !== api) {
+        old?.watch.close();
+        watches.set(name, { api, watch: openWatch<Watched[N]>(api, path, changed) });
+      }
+      return watches.get(name)!.watch.items() as Promise<ApiAnswer<readonly Watched[N][]>>;
+    },
     close: () => {
+      for (const { watch } of watches.values()) watch.close();
       for (const { api } of kept.values()) api.close();
+      watches.clear();
       kept.clear();
     },
   };
@@ -101,7 +121,7 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   ]);
   const unheard = context.hasApiAnswered || isControlPlane ? undefined : await whyUnheard(clients);
   if (!isControlPlane && unheard === undefined && settled !== undefined) context.hasApiAnswered = true;
-  const cluster = isApiServerReady ? await observeCluster(clients.admin()!) : { nodes: [], pending: [] };
+  const cluster = isApiServerReady ? await observeCluster(clients, clients.admin()!) : { nodes: [], pending: [] };
   return {
     installId: deps.installId,
     isControlPlane,
@@ -138,33 +158,29 @@ async function askUnits(context: NodeContext): Promise<void> {
   context.unitsSeenMs = performance.now();
 }
 
-type List<T> = { items?: T[] };
-const itemsOf = <T>(answer: ApiAnswer<List<T>>): T[] => (answer.kind === "ok" ? (answer.value.items ?? []) : []);
+const itemsOf = <T>(answer: ApiAnswer<readonly T[]>): readonly T[] => (answer.kind === "ok" ? answer.value : []);
 
 async function observeSelf(clients: Clients, name: string) {
   const api = clients.kubelet();
   const none = { node: undefined, nodeFault: "its kubelet has no certificate yet", isNodeUnknown: false, pods: [] };
   if (api === undefined) return none;
-  const selector = `fieldSelector=spec.nodeName%3D${encodeURIComponent(name)}`;
-  const [node, pods] = await Promise.all([
-    api.get<NodeObject>(`/api/v1/nodes/${encodeURIComponent(name)}`, LOOK_TIMEOUT_MS),
-    api.get<List<PodObject>>(`/api/v1/namespaces/kube-system/pods?${selector}`, LOOK_TIMEOUT_MS),
+  const self = encodeURIComponent(name);
+  const [nodes, pods] = await Promise.all([
+    clients.watch("node", api, `/api/v1/nodes?fieldSelector=metadata.name%3D${self}`),
+    clients.watch("pods", api, `/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName%3D${self}`),
   ]);
-  return {
-    node: node.kind === "ok" ? node.value : undefined,
-    nodeFault: node.kind === "ok" ? "" : node.reason,
-    isNodeUnknown: node.kind === "refused" && node.status === 404,
-    pods: itemsOf(pods),
-  };
+  const node = itemsOf(nodes)[0];
+  const isNodeUnknown = nodes.kind === "ok" && node === undefined;
+  const nodeFault = nodes.kind === "ok" ? (isNodeUnknown ? "its kubelet has not registered it" : "") : nodes.reason;
+  return { node, nodeFault, isNodeUnknown, pods: itemsOf(pods) };
 }
 
-async function observeCluster(admin: Api): Promise<Pick<Observation, "nodes" | "pending">> {
+async function observeCluster(clients: Clients, admin: Api): Promise<Pick<Observation, "nodes" | "pending">> {
   const [nodes, pending] = await Promise.all([
-    admin.get<List<NodeObject>>("/api/v1/nodes?limit=1000", LOOK_TIMEOUT_MS),
-    // A number that a person can read: who has more waiting pods than this sees the first ones.
-    admin.get<List<PodObject>>("/api/v1/pods?fieldSelector=status.phase%3DPending&limit=50", LOOK_TIMEOUT_MS),
+    clients.watch("nodes", admin, "/api/v1/nodes"),
+    clients.watch("pending", admin, "/api/v1/pods?fieldSelector=status.phase%3DPending"),
   ]);
-  return { nodes: itemsOf(nodes), pending: itemsOf(pending) };
+  return { nodes: itemsOf(nodes), pending: itemsOf(pending).slice(0, MOST_PENDING) };
 }
 
 type Members = { header?: { cluster_id?: string; member_id?: string }; members?: { name?: string; ID?: string }[] };

@@ -45,6 +45,11 @@ export async function startAll(context: NodeContext, services: readonly ServiceP
 /** How much was there when the kubelet last began: nothing, the API, the API and its own certificate. Kept in /run. */
 const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
 
+/** A kubelet that runs has read what is replaced now: it begins once more, unless the node works with it. */
+export function beginKubeletAnew(): void {
+  if (readText(STAGE) !== undefined) writeFiles([configFile(STAGE, "0")]);
+}
+
 /**
  * A kubelet that begins without an API or a certificate fails in many places (its node's registration, CSINode), each with
  * waits that grow to 7 and 20 s, and it ends itself after two minutes. Begun again when it has both it is Ready in seconds.

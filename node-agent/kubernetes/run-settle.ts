@@ -1,23 +1,26 @@
 // Brings a node to what its config says, as often as asked: disk, certificates, files, services. It looks at what is, changes
 // what differs, and may be cut anywhere. Edge: the system. Called by run-node.ts at each look.
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { planCertificates } from "../../server/contract/kubernetes/certificates.ts";
 import { renderCniConfig } from "../../server/contract/kubernetes/containerd.ts";
 import type { EtcdStart } from "../../server/contract/kubernetes/etcd.ts";
 import { chooseNodeIp, type NodeFacts } from "../../server/contract/kubernetes/node-facts.ts";
-import { configFile, NODE_PATHS, type NodeFile } from "../../server/contract/kubernetes/node-paths.ts";
+import { configFile, NODE_PATHS, type NodeFile, secretFile } from "../../server/contract/kubernetes/node-paths.ts";
 import { type KubernetesObject, renderPodList, staticPods } from "../../server/contract/kubernetes/static-pod.ts";
 import type { CertificateAndKey } from "../../server/contract/machine-config/node-config.ts";
 import { generateKey } from "../../server/contract/pki/key.ts";
 import { apiServers } from "./balancer.ts";
 import type { NodeContext, Settled } from "./context.ts";
-import { type Issued, issueCertificates } from "./issue-certificates.ts";
+import { type Issued, type IssueSource, issueCertificates } from "./issue-certificates.ts";
+import { renewKubeletCertificate } from "./kubelet-certificate.ts";
 import { nodeDirectories, nodeFiles, podVersions, VAR_LINKS } from "./node-files.ts";
 import type { Surroundings } from "./port.ts";
-import { makeDirectories, makeLinks, readEtcdData, readText, writeFiles } from "./run-files.ts";
+import { makeDirectories, makeLinks, pointAt, readEtcdData, readText, writeFiles } from "./run-files.ts";
 import { NO_VERSION, readKubernetesVersion } from "./run-images.ts";
-import { servicesToRun, startAll, startServices } from "./run-services.ts";
+import { KUBELET_CERTIFICATE } from "./run-observe.ts";
+import { beginKubeletAnew, servicesToRun, startAll, startServices } from "./run-services.ts";
 import { ephemeralService, planServices } from "./services.ts";
 import type { StaticPodService } from "./static-pod-service.ts";
 
@@ -60,6 +63,7 @@ async function carryOut(
   if (!isDue(context, { around, start })) return undefined;
   makeDirectories(nodeDirectories(deps.config));
   makeLinks(VAR_LINKS);
+  giveKubeletCertificate(context);
   const settled = decide(context, around, nodeIp);
   const { facts } = settled;
   const versions = podVersions(writeNode(context, around, settled));
@@ -69,22 +73,26 @@ async function carryOut(
   const services = servicesToRun(context, all);
   context.settled = { ...settled, services: services.map(({ name }) => name) };
   const fault = await startAll(context, services);
-  if (fault === undefined) context.lookedAtMs = performance.now();
+  context.lookedAtMs = fault === undefined ? performance.now() : undefined;
   return fault;
 }
 
-/** Rendering all costs a tenth of a second of a slow processor: it is done when something changed, or is down, or rarely. */
+/** Rendering all costs seconds of an emulated processor: it is done when something changed, or is down, or rarely. */
 const REPEAT_MS = 30_000;
+const REPEAT_UNREADY_MS = 5000;
 function isDue(
   context: NodeContext,
   { around, start }: { around: Surroundings; start: EtcdStart | undefined },
 ): boolean {
   const { addresses, resolvers, mtuBytes } = around;
-  const inputs = JSON.stringify([addresses, resolvers, mtuBytes, start, context.hasApiAnswered, context.kept]);
+  const { hasApiAnswered, kept } = context;
+  const hasCertificate = existsSync(KUBELET_CERTIFICATE);
+  const inputs = JSON.stringify([addresses, resolvers, mtuBytes, start, hasApiAnswered, hasCertificate, kept]);
   const isSame = inputs === context.inputs;
   context.inputs = inputs;
-  const { lookedAtMs } = context;
-  return !isSame || !context.isReady || lookedAtMs === undefined || performance.now() - lookedAtMs > REPEAT_MS;
+  const { lookedAtMs, isReady } = context;
+  const repeatMs = isReady ? REPEAT_MS : REPEAT_UNREADY_MS;
+  return !isSame || lookedAtMs === undefined || performance.now() - lookedAtMs > repeatMs;
 }
 
 function writeNode(context: NodeContext, { mtuBytes }: Surroundings, { facts, plans, issued }: Settled): NodeFile[] {
@@ -130,13 +138,31 @@ function decide(context: NodeContext, around: Surroundings, nodeIp: string): Set
   const plans = planCertificates(config, facts);
   const held = context.settled?.issued ?? readIssued(plans.map(({ name }) => name));
   if (config.controlPlane === undefined) return { facts, nodeIp, plans, issued: held, services: [] };
-  const source = { nowMs: Date.now(), serial: () => randomBytes(16), generateKey: () => generateKey("p256") };
-  const { issued, renewed } = issueCertificates(plans, config.controlPlane, held, source);
+  const { issued, renewed } = issueCertificates(plans, config.controlPlane, held, issueSource());
   const old = renewed.filter(({ name }) => held.has(name));
   if (old.length > 0) {
     context.deps.log.info(`Certificates renewed: ${old.map(({ name, reason }) => `${name} (${reason})`).join(", ")}.`);
   }
   return { facts, nodeIp, plans, issued, services: [] };
+}
+
+const issueSource = (): IssueSource => ({
+  nowMs: Date.now(),
+  serial: () => randomBytes(16),
+  generateKey: () => generateKey("p256"),
+});
+
+/** Under the names that the kubelet's own store gives them (client-go, util/certificate: a dated file, and a link to it). */
+function giveKubeletCertificate({ deps: { config, log } }: NodeContext): void {
+  const { controlPlane, hostname } = config;
+  if (controlPlane === undefined) return;
+  const made = renewKubeletCertificate(hostname, controlPlane.ca, readText(KUBELET_CERTIFICATE), issueSource());
+  if (made === undefined) return;
+  const path = `${NODE_PATHS.kubeletPki}/kubelet-client-agent.pem`;
+  writeFiles([secretFile(path, made.pem, 0)]);
+  pointAt(KUBELET_CERTIFICATE, path);
+  beginKubeletAnew();
+  log.info(`Gave the kubelet its first certificate: ${made.reason}.`);
 }
 
 /** What an earlier start of the agent issued. */
