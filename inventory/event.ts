@@ -302,6 +302,12 @@ export const EVENTS = {
     say: (d) =>
       `nothing could be written for ${d.seconds} s (${d.reason}); ${d.kept} events were kept meanwhile, ${d.dropped} were lost`,
   },
+  "images-damaged": {
+    phase: "server",
+    level: "alarm",
+    say: (d) =>
+      `the list of container images was damaged (${d.reason}) and is ${d.file} now; ${d.kept} of its images are still served. Import the others again, then remove that file`,
+  },
   "audit-damaged": {
     phase: "server",
     level: "alarm",

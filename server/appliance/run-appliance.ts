@@ -15,13 +15,13 @@ import type { ReadConfig } from "../config/read-config.ts";
 import { type DhcpService, serveDhcp } from "../dhcp/service.ts";
 import { type GrpcServer, serveGrpc } from "../grpc/server.ts";
 import { getInterface, observeInterfaces, recentInterfaces } from "../observe.ts";
-import { openImageStore } from "../oci/store.ts";
 import { listenAdmin } from "../rest/admin-socket.ts";
 import { buildAdminApp } from "../rest/app.ts";
 import { actorOfPeer } from "../rest/peer-socket.ts";
 import { openSecrets } from "../secrets/store.ts";
 import { Neighbours } from "./neighbour-service.ts";
 import { openClusters } from "./open-clusters.ts";
+import { openImages } from "./open-images.ts";
 import { OpenParts, together } from "./open-parts.ts";
 import { runAlarms } from "./run-alarms.ts";
 import { runListeners } from "./run-listeners.ts";
@@ -85,7 +85,7 @@ async function open(opened: OpenParts, config: ReadConfig, log: Log, version: st
     macOf: (ip) => neighbours.macOf(ip),
   });
   opened.add(await runUnheard({ inventory, record, log }));
-  const images = openImageStore(join(dataDir, "images"), Date.now);
+  const images = openImages({ dataDir, log, record, now: Date.now });
   const parts: { dhcp?: DhcpService; agents?: GrpcServer } = {};
   const clusters = opened.add(
     await openClusters({

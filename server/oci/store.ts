@@ -3,13 +3,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
+  copyFileSync,
   createReadStream,
   existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -20,9 +20,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { SlipwayError } from "../contract/errors.ts";
-import { formatReference, isDigest, parseReference } from "./image-reference.ts";
+import { formatReference, parseReference } from "./image-reference.ts";
 import { type ImportPlan, type PlannedImage, planImport } from "./plan-import.ts";
 import { readArchive, type StagedFile } from "./read-archive.ts";
+import { INDEX_SCHEMA, readIndex } from "./read-index.ts";
 
 export type StoredImage = PlannedImage & { /** ISO-8601 UTC. */ importedAt: string };
 export type Blob = { digest: string; bytes: number; modifiedMs: number; read(start: number, end: number): Readable };
@@ -35,23 +36,37 @@ export type ImageStore = {
   remove(name: string): Promise<StoredImage>;
   /** A blob of an image that is in the index; undefined for all others. */
   findBlob(digest: string): Blob | undefined;
+  /** What was wrong with the index when the store was opened; undefined: nothing. */
+  damage: IndexDamage | undefined;
+  /** Paths of damaged indexes that lie there, of earlier starts too. Until they are gone no blob is swept. */
+  setAside(): string[];
 };
+/** `kept` images are served all the same; the damaged file is `aside` now. */
+export type IndexDamage = { path: string; reason: string; aside: string; kept: number };
 
 const INDEX = "index.json";
-const SCHEMA = 1;
+const ASIDE = `${INDEX}.damaged-`;
 
 /** @param dir made when the first image comes. @param now milliseconds since 1970. */
 export function openImageStore(dir: string, now: () => number): ImageStore {
   const blobDir = join(dir, "blobs", "sha256");
-  let images = readIndex(join(dir, INDEX));
+  const found = readIndex(join(dir, INDEX));
+  let images = found.images;
   let served = digestsOf(images);
   let last: Promise<unknown> = Promise.resolve();
   forgetStaging(dir);
+  const setAside = () =>
+    listOf(dir)
+      .filter((name) => name.startsWith(ASIDE))
+      .map((name) => join(dir, name));
+  const damage = found.damage === undefined ? undefined : putAside(dir, found.damage, images, now());
 
   const keep = (next: StoredImage[]) => {
-    writeWhole(dir, INDEX, JSON.stringify({ schema: SCHEMA, images: next }, null, 2));
+    writeWhole(dir, INDEX, indexText(next));
     images = next;
     served = digestsOf(next);
+    // Blobs that only a damaged index names may be all that is left of an image.
+    if (setAside().length > 0) return;
     for (const hex of listOf(blobDir)) if (!served.has(`sha256:${hex}`)) rmSync(join(blobDir, hex), { force: true });
   };
   /** One writer at a time: the sweep of one must not take the blobs of the next. */
@@ -79,6 +94,8 @@ export function openImageStore(dir: string, now: () => number): ImageStore {
     return added;
   };
   return {
+    damage,
+    setAside,
     list: () => images,
     import: async (source, name) => {
       const staging = join(dir, `.staging-${randomUUID()}`);
@@ -126,17 +143,19 @@ export function openImageStore(dir: string, now: () => number): ImageStore {
 const hexOf = (digest: string): string => digest.slice("sha256:".length);
 const digestsOf = (images: readonly StoredImage[]): Set<string> => new Set(images.flatMap((image) => image.digests));
 
-function readIndex(path: string): StoredImage[] {
-  if (!existsSync(path)) return [];
-  try {
-    const { schema, images } = JSON.parse(readFileSync(path, "utf8")) as { schema: number; images: StoredImage[] };
-    if (schema === SCHEMA && images.every((image) => image.digests.every(isDigest))) return images;
-  } catch {
-    // Told below: what the file is not says less than what to do about it.
+const indexText = (images: readonly StoredImage[]): string => JSON.stringify({ schema: INDEX_SCHEMA, images }, null, 2);
+
+/** Under another name, with what is whole in its place: a copy first, so that a cut between the two loses neither. */
+function putAside(dir: string, reason: string, whole: readonly StoredImage[], nowMs: number): IndexDamage {
+  const path = join(dir, INDEX);
+  const aside = join(dir, `${ASIDE}${nowMs}`);
+  if (whole.length === 0) renameSync(path, aside);
+  else {
+    copyFileSync(path, aside);
+    writeWhole(dir, INDEX, indexText(whole));
   }
-  throw new SlipwayError("ASSET_DAMAGED", `${path} is not what Slipway wrote`, {
-    remedy: `Move ${path} away, then import the images again.`,
-  });
+  syncDirectory(dir);
+  return { path, reason, aside, kept: whole.length };
 }
 
 const listOf = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);

@@ -125,12 +125,73 @@ describe("refused, and nothing is kept", () => {
   });
 });
 
-test("what a power cut left is swept, and a damaged index is told", () => {
+test("what a power cut left is swept", () => {
   mkdirSync(join(dir, ".staging-1"));
-  openImageStore(dir, Date.now);
+  expect(openImageStore(dir, Date.now).damage).toBeUndefined();
   expect(left()).toEqual([]);
-  writeFileSync(join(dir, "index.json"), "{");
-  expect(() => openImageStore(dir, Date.now)).toThrow(/index\.json is not what Slipway wrote/);
+});
+
+describe("a damaged index", () => {
+  const index = () => join(dir, "index.json");
+  const aside = () => join(dir, "index.json.damaged-7");
+  type Index = { schema: number; images: Record<string, unknown>[] };
+  const change = (over: (content: Index) => unknown) =>
+    writeFileSync(index(), JSON.stringify(over(JSON.parse(readFileSync(index(), "utf8")))));
+  const WHOLLY: [string, (text: string) => string, RegExp][] = [
+    ["that ends in the middle", (text) => text.slice(0, 100), /^it is no JSON$/],
+    ["that is empty", () => "", /^it is no JSON$/],
+    ["of another kind", () => "[]", /^it must have schema 1 and a list of images$/],
+    ["of another schema", (text) => text.replace('"schema": 1', '"schema": 2'), /^it must have schema 1/],
+    ["without its images", () => '{"schema":1,"images":null}', /^it must have schema 1/],
+  ];
+  test.each(WHOLLY)("%s is kept aside, and the store opens empty", async (_, over, reason) => {
+    await putEntries(layoutEntries());
+    const damaged = over(readFileSync(index(), "utf8"));
+    writeFileSync(index(), damaged);
+    const opened = openImageStore(dir, () => 7);
+    expect(opened.damage).toEqual({
+      ...{ path: index(), aside: aside(), kept: 0 },
+      reason: expect.stringMatching(reason),
+    });
+    expect(opened.list()).toEqual([]);
+    expect(readFileSync(aside(), "utf8")).toBe(damaged);
+    expect(openImageStore(dir, () => 8)).toMatchObject({ damage: undefined });
+    expect(openImageStore(dir, () => 8).setAside()).toEqual([aside()]);
+  });
+  test.each<[string, object | null]>([
+    ["name", { name: "../../etc/passwd" }],
+    ["digest", { digest: "sha256:00" }],
+    ["digests", { digests: ["../../../secrets/ca.age"] }],
+    ["mediaTypes", { mediaTypes: [] }],
+    ["bytes", { bytes: "many" }],
+    ["platforms", { platforms: undefined }],
+    ["importedAt", { importedAt: "yesterday" }],
+    ["all", null],
+  ])("of which one image is broken (%s) serves the others, and sweeps nothing", async (_, over) => {
+    await putEntries(dockerEntries());
+    const [good] = await putEntries(layoutEntries());
+    const before = blobs();
+    change(({ schema, images }) => ({
+      ...{ schema, images: images.map((one) => (one.name === good!.name ? one : over && { ...one, ...over })) },
+    }));
+    const opened = openImageStore(dir, () => 7);
+    expect(opened.damage).toMatchObject({ kept: 1, reason: "1 of its 2 images are not as Slipway writes them" });
+    expect(opened.list()).toEqual([good]);
+    expect(opened.findBlob(good!.digest)).toBeDefined();
+    await opened.remove(good!.name);
+    expect(blobs()).toEqual(before);
+    const again = openImageStore(dir, () => 8);
+    rmSync(aside());
+    const [docker] = await again.import(Readable.from([await tar(dockerEntries())]), undefined);
+    expect(blobs().map((hex) => `sha256:${hex}`)).toEqual([...docker!.digests].sort());
+  });
+  test("that cannot be read is kept aside", () => {
+    mkdirSync(index());
+    expect(openImageStore(dir, () => 7).damage).toMatchObject({
+      reason: expect.stringMatching(/^it cannot be read: /),
+    });
+    expect(readdirSync(dir)).toEqual(["index.json.damaged-7"]);
+  });
 });
 
 test("the index names only what is on the disk", async () => {
