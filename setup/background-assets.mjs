@@ -21,30 +21,49 @@ export function thinOut(everyMs = FREQUENT_EVERY_MS) {
   };
 }
 
+/** A build that has nothing to do ends well before this without a word. */
+const QUIET_MS = 5000;
+
 /**
- * Starts the build at low priority; it ends with this process, and goes on from there the next time.
+ * Starts the build at low priority; it ends with this process, and goes on from there the next time. Where nothing is to be
+ * built, nothing is said.
  * @param where as for needAssets.
  * @returns a promise of whether the image is there now; it never rejects: what is served meanwhile goes on.
  */
 export function buildInBackground(where, archs, variants = ["full"]) {
   const what = `Slipway OS (${variants.join(", ")}) for ${archs.join(" and ")}`;
-  say(`${what} is being built; until then the base image is served: machines netboot, enrol and are approved with it,`);
-  say("clusters and installs wait for the full one. Compiling Kubernetes takes 10 to 30 minutes the first time");
-  const [command, ...args] = assetCommand(where, archs, variants);
+  return followBuild(what, assetCommand(where, archs, variants));
+}
+
+/** @param quietMs after this time a build without a word is told of, too. */
+export function followBuild(what, [command, ...args], { tell = say, quietMs = QUIET_MS } = {}) {
   const startedAt = Date.now();
   const child = spawn("nice", ["-n", "10", command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const end = () => child.kill("SIGTERM");
   process.once("exit", end);
+  let isAnnounced = false;
+  const announce = () => {
+    if (isAnnounced) return;
+    isAnnounced = true;
+    tell(
+      `${what} is being built; until then the base image is served: machines netboot, enrol and are approved with it,`,
+    );
+    tell("clusters and installs wait for the full one. Compiling Kubernetes takes 10 to 30 minutes the first time");
+  };
+  const timer = setTimeout(announce, quietMs);
   const isShown = thinOut();
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
-      if (isShown(line, Date.now())) say(`(in the background) ${line}`);
+      if (!isShown(line, Date.now())) return;
+      announce();
+      tell(`(in the background) ${line}`);
     });
   }
   return new Promise((resolve) => {
     const done = (isThere, text) => {
+      clearTimeout(timer);
       process.removeListener("exit", end);
-      say(text);
+      if (isAnnounced || !isThere) tell(text);
       resolve(isThere);
     };
     child.once("error", (cause) => done(false, `${what} is not built: ${cause.message}`));
