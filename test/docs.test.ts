@@ -70,6 +70,24 @@ test("docs/ports-and-endpoints.md names every path that machines fetch, and ever
   expect(ports.filter((port) => !new RegExp(`\\b${port}\\b`).test(page))).toEqual([]);
 });
 
+test("README.md's service commands and systemd/slipway.service name the same places", () => {
+  const unit = read("systemd/slipway.service");
+  const [, heading] = /README\.md, "([^"]+)"/.exec(unit) ?? [];
+  const section =
+    read("README.md")
+      .split(/^## /m)
+      .find((text) => text.startsWith(`${heading}\n`)) ?? "";
+  const places = {
+    tree: /^ExecStart=(\S+)\/slipway serve /m.exec(unit)?.[1],
+    settings: /^ExecStart=.* --config (\S+)$/m.exec(unit)?.[1],
+    identity: /^LoadCredential=slipway-identity:(\S+)$/m.exec(unit)?.[1],
+    dataDir: `/var/lib/${/^StateDirectory=(\S+)$/m.exec(unit)?.[1]}`,
+  };
+  for (const [name, place] of Object.entries(places)) expect(section, name).toContain(place);
+  for (const [, file] of section.matchAll(/\/opt\/slipway\/(systemd\/\S+)/g))
+    expect(existsSync(join(ROOT, file!)), file).toBe(true);
+});
+
 /** Links, and paths in code that name a file or directory of this tree. */
 const LINK = /\]\(([^)#\s]+)(?:#[^)]*)?\)/g;
 const PATH = /`((?:server|inventory|ipxe|boot-assets|node-agent|systemd|setup|docs|test)\/[\w./*<>-]*)`/g;
