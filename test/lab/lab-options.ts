@@ -1,4 +1,4 @@
-// What `npm run lab` and `npm start` may be told. Pure. Called by run-lab.ts.
+// What `npm run lab` and `npm start` may be told. Pure. Called by judge-lab.ts.
 import { parseArgs } from "node:util";
 import { type ClusterShape, parseShape } from "./cluster-shape.ts";
 import { FIRMWARES, type Firmware } from "./qemu-arguments.ts";
@@ -14,7 +14,8 @@ export const USAGE = `npm run lab -- [options]
   --start                                as \`npm start\`: one machine netboots at once, and becomes a cluster when the full
                                          image is there
   --keep                                 stay up afterwards, until Ctrl-C
-  --data-dir DIR                         the appliance's dataDir (default: ./data)
+  --data-dir DIR                         the appliance's dataDir, with images in it (default: ./data, where they are built)
+  --help, -h                             this text
 `;
 
 const ORDERS = ["planes-first", "workers-first", "random"] as const;

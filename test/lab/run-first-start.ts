@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 2000;
 /** The signature is an image's last file. */
 const FULL_IMAGE = "assets/images/amd64-full/manifest.sig";
 
-export const hasFullImage = (dataDir: string): boolean => existsSync(join(dataDir, FULL_IMAGE));
+const hasFullImage = (dataDir: string): boolean => existsSync(join(dataDir, FULL_IMAGE));
 
 /** Ends when the cluster is Ready. @throws COMMAND_FAILED with the machine's last words when it does not get there. */
 export async function runFirstStart(rack: Rack, options: LabOptions, print: (text: string) => void): Promise<void> {

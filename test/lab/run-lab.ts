@@ -1,17 +1,18 @@
 // `npm start` without an interface, and `npm run lab`: the appliance and machines that netboot into it, or a whole cluster,
 // with the timeline on the terminal. Needs root. setup/start.mjs and setup/lab.mjs prepare the host and call it.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { bindAgentFromSources } from "./agent-from-sources.ts";
 import { forgetEarlier } from "./cluster.ts";
 import type { PlannedNode } from "./cluster-shape.ts";
-import { type LabOptions, parseLabOptions, USAGE } from "./lab-options.ts";
+import { judgeLab, tellVerdict } from "./judge-lab.ts";
+import type { LabOptions } from "./lab-options.ts";
 import type { Accelerator, Firmware } from "./qemu-arguments.ts";
 import { buildRack, type Rack } from "./rack.ts";
 import { CLUSTER, runCluster } from "./run-cluster.ts";
-import { hasFullImage, runFirstStart } from "./run-first-start.ts";
+import { runFirstStart } from "./run-first-start.ts";
 import { runMachines } from "./run-machines.ts";
 import { openScratchFolder } from "./scratch-folder.ts";
 import { VM_MEMORY_MIB, VM_READY_WITHIN_MS } from "./vm-sizes.ts";
@@ -41,11 +42,6 @@ async function runClusterLab(
   { dataDir, firmwares }: LabOptions,
   { shape, isVm, order, agent }: NonNullable<LabOptions["cluster"]>,
 ): Promise<void> {
-  if (!hasFullImage(dataDir)) {
-    throw new SlipwayError("ASSET_MISSING", `${dataDir}/assets has no image with Kubernetes in it`, {
-      remedy: "Run `npm run assets -- --variant full --arch amd64`; the first time it compiles for half an hour.",
-    });
-  }
   const { accelerator, reason } = isVm ? await chooseAccelerator() : { accelerator: "tcg" as const, reason: "" };
   if (isVm) print(`${accelerator === "kvm" ? "KVM" : "Emulated processors"}: ${reason}.`);
   const binds = agent === "sources" ? await bindAgentFromSources(openScratchFolder().path) : {};
@@ -63,13 +59,9 @@ const makeVm = (rack: Rack, { role }: PlannedNode, firmware: Firmware, accelerat
   rack.makeVm({ firmware, accelerator, memoryMiB: VM_MEMORY_MIB[role] });
 
 async function main(): Promise<number> {
-  let options: LabOptions;
-  try {
-    options = parseLabOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
+  const verdict = judgeLab(process.argv.slice(2), existsSync);
+  if (verdict.kind !== "lab") return tellVerdict(verdict);
+  const { options } = verdict;
   const dataDir = resolve(options.dataDir);
   mkdirSync(dataDir, { recursive: true, mode: 0o711 });
   const logFile = join(dataDir, "lab-appliance.log");
