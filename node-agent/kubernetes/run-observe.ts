@@ -71,7 +71,7 @@ export function openClients(context: NodeContext, changed: () => void): Clients 
       client("admin", `https://127.0.0.1:${controlPlane.apiServerPort}`, cluster.caCrt, issued("node-admin")),
     etcd: () =>
       controlPlane &&
-      client("etcd", `https://127.0.0.1:${PORTS.etcdClient}`, controlPlane.etcdCa.crt, issued("etcd-admin")),
+      client("etcd", `https://127.0.0.1:${PORTS.etcdHttp}`, controlPlane.etcdCa.crt, issued("etcd-admin")),
     bootstrap: () => client("bootstrap", balancerUrl(config), cluster.caCrt, { token: cluster.bootstrapToken }),
     watch: <N extends WatchName>(name: N, api: Api, path: string) => {
       const old = watches.get(name);

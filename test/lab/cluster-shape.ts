@@ -44,7 +44,13 @@ export function slowRoles(): string {
     cluster: {
       controllerManager: { extraArgs: { ...LEADER, "node-monitor-grace-period": "200s" } },
       scheduler: { extraArgs: LEADER },
-      etcd: { extraArgs: { "heartbeat-interval": "1000", "election-timeout": "10000" } },
+      etcd: {
+        extraArgs: {
+          "heartbeat-interval": "1000",
+          "election-timeout": "10000",
+          "watch-progress-notify-interval": "60s",
+        },
+      },
     },
   };
   return [role("controlplane", plane), role("worker", {})].map((document) => stringify(document)).join("---\n");

@@ -51,6 +51,8 @@ export const PORTS = {
   staticPods: 7446,
   etcdClient: 2379,
   etcdPeer: 2380,
+  /** etcd's JSON gateway, for the agent beside it; on 127.0.0.1 only. */
+  etcdHttp: 2381,
   kubelet: 10_250,
   controllerManager: 10_257,
   scheduler: 10_259,
