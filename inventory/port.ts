@@ -92,6 +92,8 @@ export interface Inventory {
    * no write when it tells nothing new: `seenAt` is kept to the minute.
    */
   sightMachine(sighting: Sighting, urgency?: Urgency): Promise<Machine>;
+  /** The machine's own agent is there (`at`: milliseconds since 1970): `seenAt` follows, to the minute. One that is gone stays gone. */
+  hearMachine(id: string, at: number): Promise<void>;
   /** All or none: faults (CONFLICT, BAD_TRANSITION, NOT_FOUND) throw and nothing is written. Audited, with `changed`/`approved` events. */
   changeMachines(creations: readonly NewMachine[], changes: readonly MachineChange[], actor: Actor): Promise<Machine[]>;
   /** All or none (NOT_FOUND). Their attempts and tickets go, the keys they enrolled with are revoked; audited, with `changed` events. */

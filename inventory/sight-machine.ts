@@ -112,6 +112,12 @@ export function sightMachine(w: Writing, s: Sighting): Machine {
   return machine;
 }
 
+/** The agent's word is as good as a packet of the machine. A machine that was removed meanwhile does not come back by it. */
+export function hearMachine(w: Writing, id: string, at: number): void {
+  const known = w.tables.machines.findById(id);
+  if (known !== undefined) sightMachine(w, { mac: known.macs[0]!, at });
+}
+
 function update(w: Writing, known: Machine, s: Sighting): Machine {
   const { machines } = w.tables;
   const isFirst = !machines.isSeen(known.id);

@@ -25,7 +25,7 @@ import { openLogSync } from "./open-log-sync.ts";
 import type { Inventory, Urgency } from "./port.ts";
 import { backUpBeforeMigration, findNewestBackup, runBackups } from "./run-backup.ts";
 import { type Bounds, prune, runRetention } from "./run-retention.ts";
-import { isOldNews, sightMachine } from "./sight-machine.ts";
+import { hearMachine, isOldNews, sightMachine } from "./sight-machine.ts";
 import { storageFault } from "./storage-fault.ts";
 import type { StoreLog } from "./store-log.ts";
 import type { Tables, Writing } from "./tables.ts";
@@ -123,6 +123,7 @@ function machineRules({ tables, commit, now, watch }: Parts) {
       if (isSeen && isOldNews(known, sighting, true)) return known;
       return write((w) => sightMachine(w, sighting), urgency);
     },
+    hearMachine: (id, at) => write((w) => hearMachine(w, id, at), "soon"),
     changeMachines: (creations, changes, actor) => write((w) => changeMachines(w, creations, changes, actor)),
     deleteMachines: (ids, actor) => write((w) => deleteMachines(w, ids, actor)),
     moveActivity: (id, to, reason, urgency) => write((w) => moveActivity(w, id, to, reason), urgency),

@@ -30,6 +30,9 @@ export type NodeDeps = {
   armedMs: number;
 };
 
+/** How often an agent's word is written down as the machine's being seen; what is shown of one in touch is the present. */
+const HEARD_EVERY_MS = 60_000;
+
 /** Bytes that are no report. */
 const MALFORMED = Symbol("a report that cannot be decoded");
 export type ReadReport = NodeReport | typeof MALFORMED;
@@ -99,21 +102,37 @@ async function serveCaller(deps: NodeDeps, call: Call, caller: Caller): Promise<
   if (twins !== undefined) tellTwins(deps, caller, twins);
   call.on("drain", () => writer.drained());
   log.info(`${caller.machine.name ?? caller.mac} is in touch.`, { mac: caller.mac });
+  const hear = hearing(deps, caller);
+  hear();
   try {
     await writer.sendState();
     await readAll(call, ended.signal, async (report) => {
       if (now() > caller.validTo) throw new SlipwayError("NOT_ENROLLED", "the client certificate ran out");
+      hear();
       if (report === MALFORMED) throw new SlipwayError("BAD_REQUEST", "a report of this stream cannot be decoded");
       await writer.write(report);
     });
   } finally {
     writer.close();
+    hear(true);
     if (sessions.remove(session)) {
       deps.desk?.noteGone(caller.machine.id);
       record({ kind: "agent-lost", mac: caller.mac });
       log.info(`${caller.machine.name ?? caller.mac} is out of touch.`, { mac: caller.mac });
     }
   }
+}
+
+/** @returns what notes that the machine is there: once a minute while it talks, and at the end of its stream (`isLast`). */
+function hearing({ inventory, log, now }: NodeDeps, { machine, mac }: Caller): (isLast?: boolean) => void {
+  let heardAt = Number.NEGATIVE_INFINITY;
+  return (isLast = false) => {
+    const at = now();
+    if (!isLast && at - heardAt < HEARD_EVERY_MS) return;
+    heardAt = at;
+    // The disk's own fault is told by whoever has more to lose.
+    inventory.hearMachine(machine.id, at).catch((err) => log.debug("A machine's word was not noted", { mac, err }));
+  };
 }
 
 function tellTwins({ record, log }: NodeDeps, { machine, mac }: Caller, { first, second }: Twins): void {

@@ -20,9 +20,12 @@ export function viewOf(
     ...(install !== undefined && { install: installView(install) }),
     ...(verb !== undefined && { verb: { verb: verb.verb, at: verb.at } }),
     ...(lease !== undefined && { leasedAddress: lease.address }),
-    ...(live !== undefined && liveView(machine, live)),
+    ...(live !== undefined && { seenAt: later(machine.seenAt, nowSeconds * 1000), ...liveView(machine, live) }),
   };
 }
+
+/** Whose agent is in touch is seen now, whatever the last packet's time. */
+const later = (iso: string, atMs: number): string => (Date.parse(iso) > atMs ? iso : new Date(atMs).toISOString());
 
 const installView = ({ mayWipe, orderedAt, firstContactAt, givenToKey, failure }: PendingInstall) => ({
   ...{ mayWipe, orderedAt, isConfigGiven: givenToKey !== undefined },

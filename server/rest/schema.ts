@@ -75,7 +75,9 @@ export const MACHINE = z.object({
     .optional()
     .describe("What its agent says now; absent while it is not in touch."),
   createdAt: z.string(),
-  seenAt: z.string(),
+  seenAt: z
+    .string()
+    .describe("Its last packet, or the last word of its agent, to the minute; now while its agent is in touch."),
   approvedAt: z.string().optional(),
   approvedBy: z.string().optional(),
   leasedAddress: z.string().optional().describe("The address it has now, when this appliance gave it."),

@@ -73,6 +73,26 @@ export function describeInventoryPort(name: string, open: (now: () => number) =>
         expect(second!.id).toBe(first!.id);
         expect(await inventory.listMachines()).toHaveLength(1);
       });
+      test("hearMachine moves seenAt, to the minute, and brings no removed machine back", async () => {
+        const { id } = await sight(A);
+        now += 59_000;
+        await inventory.hearMachine(id, now);
+        expect((await inventory.findMachineById(id))?.seenAt).toBe("2026-11-24T20:00:00.000Z");
+        now += 3_600_000;
+        await inventory.hearMachine(id, now);
+        expect((await inventory.findMachineById(id))?.seenAt).toBe("2026-11-24T21:00:59.000Z");
+        await inventory.hearMachine(id, NOW);
+        expect((await inventory.findMachineById(id))?.seenAt).toBe("2026-11-24T21:00:59.000Z");
+        await inventory.deleteMachines([id], "tester");
+        await inventory.hearMachine(id, now + 3_600_000);
+        expect(await inventory.listMachines()).toEqual([]);
+      });
+      test("hearMachine of a machine that a person wrote down is its first being seen", async () => {
+        const [machine] = await inventory.changeMachines([{ macs: [A], name: "web1" }], [], "tester");
+        await inventory.hearMachine(machine!.id, now + 1000);
+        expect((await inventory.findMachineById(machine!.id))?.seenAt).toBe("2026-11-24T20:00:01.000Z");
+        expect(await kinds(A)).toContain("discovered");
+      });
       const SAME = [
         { name: "the same UUID", uuid: UUID },
         { name: "32 bare digits", uuid: UUID.replaceAll("-", "").toUpperCase() },
