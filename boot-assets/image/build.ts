@@ -13,6 +13,7 @@ import { fetchPackages, type Locks } from "./fetch-packages.ts";
 import { hashWithOwn } from "./inputs.ts";
 import { readIpxeFiles } from "./ipxe-files.ts";
 import { buildKubernetes, type KubernetesBuild, openTools } from "./kubernetes/build.ts";
+import { certificatesTree } from "./kubernetes/certificates.ts";
 import { findBuilt, forgetOldBuilds, keepBuilt, publish } from "./output.ts";
 import { packImage } from "./pack.ts";
 import { ARCHES, type Arch, VARIANTS, type Variant } from "./packages.ts";
@@ -112,12 +113,18 @@ async function prepare(options: BuildOptions): Promise<{ context: Context; isIpx
   }
 }
 
+/** What full has more than base: the compiled programs, and the authorities that their pulls are checked by. */
+async function withCertificates(arch: Arch, kubernetes: KubernetesBuild | undefined, { cacheDir, locks }: Context) {
+  if (kubernetes === undefined) return undefined;
+  return { ...kubernetes, files: new Map([...kubernetes.files, ...(await certificatesTree(cacheDir, locks[arch]))]) };
+}
+
 /** One image under a lock of its own: nobody with a new agent waits while another architecture or variant is packed. */
 async function placeImage(arch: Arch, kubernetes: KubernetesBuild | undefined, context: Context): Promise<string[]> {
   const kind = `${arch}-${context.variant}`;
   const unlock = await lockCache(join(context.cacheDir, "locks", kind), context.progress);
   try {
-    const built = await needImage(arch, kubernetes, context);
+    const built = await needImage(arch, await withCertificates(arch, kubernetes, context), context);
     return publish(built, join(context.outDir, "images", kind), "manifest.json") ? [`images/${kind}`] : [];
   } finally {
     unlock();

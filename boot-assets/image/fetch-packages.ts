@@ -4,8 +4,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import { downloadAll } from "./download.ts";
+import { lockedFor } from "./kubernetes/packages.ts";
 import { type Lock, type LockedPackage, readLock } from "./lock.ts";
-import { type Arch, type LockName, type Variant, wantedOf } from "./packages.ts";
+import type { Arch, LockName, Variant } from "./packages.ts";
 import type { Progress } from "./progress.ts";
 import { updateLocks } from "./update-lock.ts";
 
@@ -37,8 +38,8 @@ function namesChanged(committed: LockSet, local: LockSet): Set<string> {
 
 /** The rows of a lock that a variant is made from: wanted packages in their order, metapackages' kernels, npm's. */
 export function rowsFor(name: LockName, lock: Lock, variant: Variant): LockedPackage[] {
-  const wanted = new Set(wantedOf(name, variant).map((row) => row.name));
-  const others = new Set(wantedOf(name, "full").map((row) => row.name));
+  const wanted = new Set(lockedFor(name, variant).map((row) => row.name));
+  const others = new Set(lockedFor(name, "full").map((row) => row.name));
   return lock.packages.filter((row) => isBuilt(row) && (wanted.has(row.name) || !others.has(row.name)));
 }
 

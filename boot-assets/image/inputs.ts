@@ -9,8 +9,9 @@ import { sortedPaths, type Tree } from "./tree.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const FOLDERS = ["boot-assets/image", "systemd/initrd"];
-/** What only the full image is made from: its files of the root, and what lays Kubernetes' programs into it. */
-const FULL_ONLY = /\/(rootfs-full\/.*|kubernetes\/(pause\/.*|(archive|files|images|pause|programs)\.ts))$/;
+/** What only the full image is made from: its files of the root, and what lays Kubernetes' programs and the certificate authorities into it. */
+const FULL_ONLY =
+  /\/(rootfs-full\/.*|kubernetes\/(pause\/.*|(archive|certificates|files|images|packages|pause|programs)\.ts))$/;
 /** These fetch, show or file away; what they fetch is named by its hash in the lock. Go's sources have a key of their own. */
 const NO_INPUT =
   /\/(lock\/.*|kubernetes\/.*|(apt|build|cache|fetch-packages|update|deb822|debian-version|download|inputs|ipxe-files|lock|output|progress|update-lock)\.ts)$/;
@@ -24,17 +25,19 @@ export type Inputs = {
   others: readonly unknown[];
 };
 
+/** Whether a file of the recipe decides bytes of this variant. @param file its path below the repository. */
+export const isInput = (file: string, variant: Variant): boolean =>
+  (variant === "full" && FULL_ONLY.test(file)) || !(NO_INPUT.test(file) || FULL_ONLY.test(file));
+
 /** Of everything but the agent and our units. @returns SHA-256 in hex; the same on every host and at every path. */
 export function hashInputs({ packages, ...rest }: Inputs): string {
-  const isInput = (file: string) =>
-    (rest.variant === "full" && FULL_ONLY.test(file)) || !(NO_INPUT.test(file) || FULL_ONLY.test(file));
   const hash = createHash("sha256");
   hash.update(JSON.stringify([rest, packages.map(({ name, sha256 }) => [name, sha256])]));
   for (const folder of FOLDERS) {
     const files = readdirSync(join(REPOSITORY, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(REPOSITORY.length + 1))
-      .filter(isInput)
+      .filter((file) => isInput(file, rest.variant))
       .sort();
     for (const file of files) {
       const bytes = readFileSync(join(REPOSITORY, file));

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { SlipwayError } from "../../server/contract/errors.ts";
 import type { Archive, Offer } from "./apt.ts";
 import { compareVersions } from "./debian-version.ts";
-import { type Arch, LOCKS, type LockName, NPM_PACKAGES, type Wanted } from "./packages.ts";
+import { lockedFor } from "./kubernetes/packages.ts";
+import { type Arch, type LockName, NPM_PACKAGES, type Wanted } from "./packages.ts";
 
 /** One file to fetch: `file` is its path below the archive's root, or the npm specification. */
 export type LockedPackage = {
@@ -78,5 +79,5 @@ export function resolveLock(wanted: readonly Wanted[], offers: readonly Offer[])
 /** Debian rows resolved from the offers, npm rows as packages.ts pins them. */
 export function newLock(name: LockName, offers: readonly Offer[]): Lock {
   const npm = NPM_PACKAGES.filter(({ lock }) => lock === name).map(({ lock: _, ...row }) => row);
-  return { schema: 1, packages: [...resolveLock(LOCKS[name].wanted, offers), ...npm] };
+  return { schema: 1, packages: [...resolveLock(lockedFor(name, "full"), offers), ...npm] };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Offer } from "../../../boot-assets/image/apt.ts";
+import { lockedFor } from "../../../boot-assets/image/kubernetes/packages.ts";
 import { readLock, resolveLock } from "../../../boot-assets/image/lock.ts";
 import { LOCKS, type LockName } from "../../../boot-assets/image/packages.ts";
 
@@ -56,7 +57,7 @@ for (const name of Object.keys(LOCKS) as LockName[]) {
       expect(file).not.toMatch(/^[a-z]+:/);
     }
     const names = packages.map((row) => row.name);
-    for (const wanted of LOCKS[name].wanted) {
+    for (const wanted of lockedFor(name, "full")) {
       expect(
         names.some((each) => each === wanted.name || wanted.follow?.test(each)),
         wanted.name,

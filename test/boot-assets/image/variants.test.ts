@@ -4,9 +4,10 @@ import { readAllowList, rowsOfVariant } from "../../../boot-assets/image/allow-l
 import { placesOf } from "../../../boot-assets/image/body.ts";
 import { rowsFor } from "../../../boot-assets/image/fetch-packages.ts";
 import { hashInputs, hashWithOwn } from "../../../boot-assets/image/inputs.ts";
+import { lockedFor } from "../../../boot-assets/image/kubernetes/packages.ts";
 import { PROGRAMS } from "../../../boot-assets/image/kubernetes/programs.ts";
 import { readLock } from "../../../boot-assets/image/lock.ts";
-import { ARCHES, VARIANTS, wantedOf } from "../../../boot-assets/image/packages.ts";
+import { ARCHES, VARIANTS } from "../../../boot-assets/image/packages.ts";
 import { composeOwn } from "../../../boot-assets/image/root-tree.ts";
 import type { Tree } from "../../../boot-assets/image/tree.ts";
 
@@ -18,7 +19,7 @@ for (const arch of ARCHES) {
     const base = names(rowsFor(arch, lock, "base"));
     const full = names(rowsFor(arch, lock, "full"));
     expect(full.filter((name) => !base.includes(name))).toEqual(
-      names(wantedOf(arch, "full").filter(({ isFullOnly }) => isFullOnly)),
+      names(lockedFor(arch, "full").filter(({ isFullOnly }) => isFullOnly)),
     );
     expect(full).toContain("runc");
     for (const rows of [base, full])
