@@ -2,7 +2,7 @@
 // server has forgotten where we were. Edge: the network. Used by run-observe.ts.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Api, ApiAnswer } from "./open-api.ts";
-import { applyEvent, type Cached, type Named, type ObjectList, ofList } from "./watch-cache.ts";
+import { applyEvent, type Cached, type Named, ofList } from "./watch-cache.ts";
 
 export type Watch<T> = {
   /** What is known; not `ok` while the last list failed. Waits for the first answer. */
@@ -10,11 +10,16 @@ export type Watch<T> = {
   close(): void;
 };
 
-const LIST_TIMEOUT_MS = 15_000;
+/** Until a list is there, or a watch has begun. */
+const ANSWER_TIMEOUT_MS = 15_000;
 /** The server sends a bookmark about once a minute; a connection that is silent for longer leads nowhere. */
 const SILENCE_MS = 150_000;
-/** Between two attempts; longer with each that failed. */
+/** Between two attempts; longer with each that came to nothing. */
 const PAUSES_MS = [1000, 1000, 2000, 5000];
+/** A watch that ends sooner is no rest for anybody. */
+const BRIEF_MS = 1000;
+/** HTTP's word for a version that is forgotten. */
+const GONE = 410;
 
 /**
  * @param path of a list, with its selectors, as `/api/v1/nodes?fieldSelector=…`.
@@ -32,8 +37,11 @@ class RunningWatch<T extends Named> {
   readonly #stop = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   #cached: Cached<T> | undefined;
-  #answer: ApiAnswer<readonly T[]> = { kind: "failed", reason: "not asked yet" };
-  #failures = 0;
+  #answer: ApiAnswer<readonly T[]> = { kind: "failed", reason: "it was closed before its first answer" };
+  /** Where the next list may come from: `0` is the server's memory, so that etcd is not asked. */
+  #source: "0" | "" = "0";
+  /** Attempts in a row that came to nothing. */
+  #vain = 0;
 
   constructor(api: Api, path: string, changed: () => void) {
     this.#api = api;
@@ -54,49 +62,63 @@ class RunningWatch<T extends Named> {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const startedMs = performance.now();
-      if (this.#cached === undefined) await this.#list();
-      if (this.#cached !== undefined) await this.#follow(this.#cached.version);
-      if (this.#stop.signal.aborted) return;
+      const isSound = await this.#attempt();
       // One that lasted ended as watches end; one that ends at once must not become a storm.
-      const isBrief = performance.now() - startedMs < 1000;
-      if (this.#failures > 0 || isBrief) await this.#pause();
+      const isBrief = performance.now() - startedMs < BRIEF_MS;
+      this.#vain = isSound && !isBrief ? 0 : this.#vain + 1;
+      if (this.#vain > 0) await this.#pause();
     }
   }
 
-  /** From the server's memory: etcd is not asked. */
-  async #list(): Promise<void> {
-    const answer = await this.#api.get<ObjectList<T>>(this.#withQuery("resourceVersion=0"), LIST_TIMEOUT_MS);
-    if (answer.kind === "ok") {
-      this.#failures = 0;
-      this.#keep(ofList(answer.value));
-    } else this.#fail(answer);
+  /** Only a list that fails is told: a watch that broke says little, and what it brought is still the best that is known. */
+  async #attempt(): Promise<boolean> {
+    if (this.#cached === undefined) await this.#list();
+    return this.#cached !== undefined && (await this.#follow(this.#cached.version));
   }
 
-  async #follow(version: string): Promise<void> {
+  async #list(): Promise<void> {
+    const answer = await this.#api.get(this.#withQuery(`resourceVersion=${this.#source}`), ANSWER_TIMEOUT_MS);
+    if (this.#stop.signal.aborted) return;
+    if (answer.kind !== "ok") return this.#fail(answer);
+    const cached = ofList<T>(answer.value);
+    if (cached === undefined) return this.#fail({ kind: "failed", reason: "what the API sent is no list" });
+    this.#source = "0";
+    this.#keep(cached);
+  }
+
+  /** @returns whether it ended as it should. */
+  async #follow(version: string): Promise<boolean> {
     const query = `watch=1&allowWatchBookmarks=true&resourceVersion=${version}`;
     const end = await this.#api.follow(this.#withQuery(query), {
       line: (text) => this.#take(text),
+      timeoutMs: ANSWER_TIMEOUT_MS,
       silenceMs: SILENCE_MS,
       signal: this.#stop.signal,
     });
-    if (this.#stop.signal.aborted) return;
-    if (end.kind === "ok") this.#failures = 0;
-    // Gone, or never heard of: begin anew. A connection that broke may be followed from where it was.
+    if (end.kind === "refused" && end.status === GONE) this.#forget();
     else if (end.kind === "refused") this.#cached = undefined;
-    else if (++this.#failures > 1) this.#fail(end);
+    // A connection that broke is taken up where it was, once; then a list has to say what is the matter.
+    if (end.kind === "failed" && this.#vain > 0) this.#cached = undefined;
+    return end.kind === "ok";
   }
 
   /** @returns whether to go on with this connection. */
   #take(line: string): boolean {
-    this.#failures = 0;
-    const next = applyEvent(this.#cached ?? ofList<T>({}), line);
-    if (next.kind === "expired") {
-      this.#cached = undefined;
+    const next = this.#cached && applyEvent(this.#cached, line);
+    if (next === undefined || next.kind === "expired") {
+      this.#forget();
       return false;
     }
+    this.#vain = 0;
     if (next.kind === "changed") this.#keep(next.cached);
     else this.#cached = next.cached;
     return true;
+  }
+
+  /** The server does not know where we were: its memory is not asked again, it may be what is behind. */
+  #forget(): void {
+    this.#cached = undefined;
+    this.#source = "";
   }
 
   #keep(cached: Cached<T>): void {
@@ -107,8 +129,6 @@ class RunningWatch<T extends Named> {
   }
 
   #fail(answer: Exclude<ApiAnswer<unknown>, { kind: "ok" }>): void {
-    this.#failures += 1;
-    this.#cached = undefined;
     const wasOk = this.#answer.kind === "ok";
     this.#answer = answer;
     this.#first.resolve();
@@ -120,7 +140,7 @@ class RunningWatch<T extends Named> {
   }
 
   async #pause(): Promise<void> {
-    const ms = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length) - 1] ?? PAUSES_MS[0]!;
+    const ms = PAUSES_MS[Math.min(this.#vain, PAUSES_MS.length) - 1];
     // A watch that is closed needs no rest.
     await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }

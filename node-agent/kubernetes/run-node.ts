@@ -2,7 +2,7 @@
 // turn starts from what is true, so a cut, a restart or a new order needs no case of its own. Edge. Called by the agent's
 // life (node-agent/node/); port.ts is the contract.
 import type { ClusterOrders, NodeStatus } from "../../server/contract/generated/agent.ts";
-import { makeTell, type NodeContext } from "./context.ts";
+import { makeTell, type NodeContext, type Tell } from "./context.ts";
 import { KEPT_FILE, parseKept } from "./kept.ts";
 import { isSameStatus, nodeStatus, type Observation } from "./node-status.ts";
 import type { KubernetesDeps, KubernetesNode } from "./port.ts";
@@ -32,26 +32,27 @@ const LONGEST_REST_MS = 15_000;
 /** Starts the work and returns at once. @throws when the static pods' port is taken. */
 export async function openKubernetesNode(deps: KubernetesDeps): Promise<KubernetesNode> {
   const pods = deps.config.controlPlane === undefined ? undefined : await serveStaticPods();
-  const context: NodeContext = {
-    deps,
-    orders: undefined,
-    kubernetesVersion: undefined,
-    settled: undefined,
-    setup: "the node is being set up",
-    bootstrapObstacle: undefined,
-    units: undefined,
-    unitsSeenMs: undefined,
-    hasImages: false,
-    hasApiAnswered: false,
-    inputs: "",
-    lookedAtMs: undefined,
-    unknownSinceMs: undefined,
-    isReady: false,
-    kept: parseKept(readText(`${deps.stateDir}/${KEPT_FILE}`)),
-    tell: makeTell((text) => deps.log.info(text)),
-  };
-  return new RunningNode(context, pods);
+  return new RunningNode(deps, pods);
 }
+
+const newContext = (deps: KubernetesDeps, tell: Tell): NodeContext => ({
+  deps,
+  orders: undefined,
+  kubernetesVersion: undefined,
+  settled: undefined,
+  setup: "the node is being set up",
+  bootstrapObstacle: undefined,
+  units: undefined,
+  unitsSeenMs: undefined,
+  hasImages: false,
+  hasApiAnswered: false,
+  inputs: "",
+  lookedAtMs: undefined,
+  unknownSinceMs: undefined,
+  isReady: false,
+  kept: parseKept(readText(`${deps.stateDir}/${KEPT_FILE}`)),
+  tell,
+});
 
 class RunningNode implements KubernetesNode {
   readonly #context: NodeContext;
@@ -68,7 +69,10 @@ class RunningNode implements KubernetesNode {
   /** A rest that news of the API may end; the least one between two looks it may not. */
   #isCalm = false;
 
-  constructor(context: NodeContext, pods: StaticPodService | undefined) {
+  constructor(deps: KubernetesDeps, pods: StaticPodService | undefined) {
+    // What a stop cuts off is no fault to tell.
+    const tell = makeTell((text) => this.#isStopped || deps.log.info(text));
+    const context = newContext(deps, tell);
     this.#context = context;
     this.#pods = pods;
     this.#clients = openClients(context, () => this.#seeChange());
@@ -93,9 +97,9 @@ class RunningNode implements KubernetesNode {
   }
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#clients.close();
     this.#wake();
     await this.#done;
-    this.#clients.close();
     await this.#pods?.close();
   }
   async stopServices(): Promise<void> {
@@ -143,7 +147,9 @@ class RunningNode implements KubernetesNode {
   async #turn(): Promise<void> {
     const context = this.#context;
     await settle(context, this.#pods);
+    if (this.#isStopped) return;
     const seen = await observe(context, this.#clients);
+    if (this.#isStopped) return;
     const status = nodeStatus(seen);
     context.isReady = status.ready;
     context.unknownSinceMs = seen.isNodeUnknown ? (context.unknownSinceMs ?? performance.now()) : undefined;
@@ -169,6 +175,7 @@ class RunningNode implements KubernetesNode {
   }
 
   #publish(status: NodeStatus): void {
+    if (this.#isStopped) return;
     const isNew = !isSameStatus(status, this.#status);
     this.#status = status;
     if (isNew) for (const listener of [...this.#listeners]) listener(status);

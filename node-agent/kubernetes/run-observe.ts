@@ -1,5 +1,6 @@
 // Looks at a node: its services, etcd, the API servers, its own Node object. Edge: processes and the network. Called by
 // run-node.ts; node-status.ts says what it means.
+import { existsSync } from "node:fs";
 import type { EtcdStatus } from "../../server/contract/generated/agent.ts";
 import { balancerUrl } from "../../server/contract/kubernetes/kubelet.ts";
 import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
@@ -32,6 +33,7 @@ export type Clients = {
   bootstrap(): Api | undefined;
   /** A list at hand, of the own client that it is named for. */
   watch<N extends WatchName>(name: N, api: Api, path: string): Promise<ApiAnswer<readonly Watched[N][]>>;
+  /** Ends whatever runs, at once; what is asked later fails at once. */
   close(): void;
 };
 
@@ -43,14 +45,21 @@ export function openClients(context: NodeContext, changed: () => void): Clients 
   const { config } = context.deps;
   const kept = new Map<string, { made: string; api: Api }>();
   const watches = new Map<WatchName, { api: Api; watch: Watch<Watched[WatchName]> }>();
+  let isClosed = false;
+  /** Its watches first: they would go on with the old certificate. */
+  const end = (api: Api) => {
+    for (const kept of watches.values()) if (kept.api === api) kept.watch.close();
+    api.close();
+  };
   /** A client is made anew when its certificate is. */
   const client = (name: string, server: string, ca: string, credential: ApiTarget["credential"] | undefined) => {
     if (credential === undefined) return undefined;
     const made = "crt" in credential ? credential.crt : credential.token;
     const old = kept.get(name);
     if (old?.made === made) return old.api;
-    old?.api.close();
+    if (old !== undefined) end(old.api);
     const api = openApi({ server, ca, credential });
+    if (isClosed) api.close();
     kept.set(name, { made, api });
     return api;
   };
@@ -82,10 +91,9 @@ export function openClients(context: NodeContext, changed: () => void): Clients 
       return watches.get(name)!.watch.items() as Promise<ApiAnswer<readonly Watched[N][]>>;
     },
     close: () => {
-      for (const { watch } of watches.values()) watch.close();
-      for (const { api } of kept.values()) api.close();
-      watches.clear();
-      kept.clear();
+      isClosed = true;
+      // They stay in the map: a turn that still runs gets these, and with them its end.
+      for (const { api } of kept.values()) end(api);
     },
   };
 }
@@ -138,17 +146,29 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   };
 }
 
-/** systemd starts again by itself what ends; a node that is Ready need not pay a program every two seconds to see it. */
-const UNITS_WHEN_READY_MS = 10_000;
+/**
+ * systemd renders a hundred properties for each unit that it is asked for, and the question is a program: asked only when one of
+ * them is not up or its process is gone, and now and then.
+ */
+const UNITS_TRUSTED_MS = 30_000;
 
 /** Of those that were told to run. When systemd says nothing, what was last known holds. */
 async function lookAtUnits(context: NodeContext): Promise<Units> {
   const { unitsSeenMs } = context;
-  const isFresh = unitsSeenMs !== undefined && performance.now() - unitsSeenMs < UNITS_WHEN_READY_MS;
-  if (!(context.isReady && isFresh)) await askUnits(context);
-  const wanted = context.settled?.services ?? [];
-  return Object.fromEntries(Object.entries(context.units ?? {}).filter(([name]) => wanted.some((w) => w === name)));
+  const isFresh = unitsSeenMs !== undefined && performance.now() - unitsSeenMs < UNITS_TRUSTED_MS;
+  if (!isFresh || !areAlive(wantedUnits(context))) await askUnits(context);
+  return wantedUnits(context);
 }
+
+const wantedUnits = ({ settled, units }: NodeContext): Units =>
+  Object.fromEntries(
+    Object.entries(units ?? {}).filter(([name]) => (settled?.services ?? []).some((wanted) => wanted === name)),
+  );
+
+const areAlive = (units: Units): boolean =>
+  Object.values(units).every(
+    ({ activeState, pid }) => activeState === "active" && (pid === undefined || existsSync(`/proc/${pid}`)),
+  );
 
 async function askUnits(context: NodeContext): Promise<void> {
   const units = await readUnits(context.deps.run, SERVICE_ORDER);

@@ -80,7 +80,8 @@ async function carryOut(
 /** Rendering all costs seconds of an emulated processor: it is done when something changed, or is down, or rarely. */
 const REPEAT_MS = 30_000;
 const REPEAT_UNREADY_MS = 5000;
-function isDue(
+/** A pass that it lets begin counts only once it went through: one that a full disk ended is due again at the next look. */
+export function isDue(
   context: NodeContext,
   { around, start }: { around: Surroundings; start: EtcdStart | undefined },
 ): boolean {
@@ -92,7 +93,9 @@ function isDue(
   context.inputs = inputs;
   const { lookedAtMs, isReady } = context;
   const repeatMs = isReady ? REPEAT_MS : REPEAT_UNREADY_MS;
-  return !isSame || lookedAtMs === undefined || performance.now() - lookedAtMs > repeatMs;
+  const isNow = !isSame || lookedAtMs === undefined || performance.now() - lookedAtMs > repeatMs;
+  if (isNow) context.lookedAtMs = undefined;
+  return isNow;
 }
 
 function writeNode(context: NodeContext, { mtuBytes }: Surroundings, { facts, plans, issued }: Settled): NodeFile[] {

@@ -11,11 +11,18 @@ export type Cached<T> = {
 
 const keyOf = ({ metadata }: Named): string => `${metadata.namespace ?? ""}/${metadata.name}`;
 
-export type ObjectList<T> = { metadata?: { resourceVersion?: string }; items?: T[] };
-export const ofList = <T extends Named>({ metadata, items }: ObjectList<T>): Cached<T> => ({
-  items: new Map((items ?? []).map((item) => [keyOf(item), item])),
-  version: metadata?.resourceVersion ?? "",
-});
+/** @returns undefined for what is no list: a proxy's page with status 200 must not become "there is nothing". */
+export function ofList<T extends Named>(answer: unknown): Cached<T> | undefined {
+  const { metadata, items } = (answer ?? {}) as { metadata?: { resourceVersion?: unknown } | null; items?: unknown };
+  const version = metadata?.resourceVersion;
+  // Go writes a list without anything in it as null.
+  const found = items ?? [];
+  if (typeof version !== "string" || !Array.isArray(found) || !found.every(isNamed<T>)) return undefined;
+  return { items: new Map(found.map((item) => [keyOf(item), item])), version };
+}
+
+const isNamed = <T extends Named>(object: unknown): object is T =>
+  typeof (object as Partial<Named> | null)?.metadata?.name === "string";
 
 export type Next<T> = { kind: "same" | "changed"; cached: Cached<T> } | { kind: "expired"; reason: string };
 
@@ -33,15 +40,15 @@ export function applyEvent<T extends Named>({ items, version }: Cached<T>, line:
   return { kind: "changed", cached: { items: changed, version: next } };
 }
 
-const TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]);
+/** What an event is about: these two are about no object of the list. */
+const NAMELESS: ReadonlySet<unknown> = new Set(["BOOKMARK", "ERROR"]);
+const TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", ...NAMELESS]);
 
-function readEvent<T>(line: string): { type: string; object: T & { message?: string } } | undefined {
+function readEvent<T extends Named>(line: string): { type: string; object: T & { message?: string } } | undefined {
   try {
     const event = JSON.parse(line);
     const isSound = TYPES.has(event?.type) && typeof event.object === "object" && event.object !== null;
-    const isNamed =
-      event?.type === "ERROR" || event?.type === "BOOKMARK" || typeof event?.object?.metadata?.name === "string";
-    return isSound && isNamed ? event : undefined;
+    return isSound && (NAMELESS.has(event.type) || isNamed(event.object)) ? event : undefined;
   } catch {
     return undefined;
   }
