@@ -12,8 +12,8 @@ export type Watch<T> = {
 
 /** Until a list is there, or a watch has begun. */
 const ANSWER_TIMEOUT_MS = 15_000;
-/** The server sends a bookmark about once a minute; a connection that is silent for longer leads nowhere. */
-const SILENCE_MS = 150_000;
+/** The server sends a bookmark about once a minute. A longer silence leads nowhere, and to take it up anew costs little. */
+const SILENCE_MS = 90_000;
 /** Between two attempts; longer with each that came to nothing. */
 const PAUSES_MS = [1000, 1000, 2000, 5000];
 /** A watch that ends sooner is no rest for anybody. */

@@ -36,13 +36,13 @@ test("follow gives up a connection that is silent, and no sooner", async () => {
       const timer = setInterval(() => {
         sendEvent(asked, "BOOKMARK", {});
         if (++sent === 5) clearInterval(timer);
-      }, 60);
+      }, 250);
     },
   });
   const lines: string[] = [];
   const line = (text: string) => lines.push(text) > 0;
-  const end = await api.follow("/silent?watch=1", follower({ line, timeoutMs: 100, silenceMs: 200 }));
-  expect(end).toEqual({ kind: "failed", reason: "silent for 200 ms" });
+  const end = await api.follow("/silent?watch=1", follower({ line, timeoutMs: 1000, silenceMs: 800 }));
+  expect(end).toEqual({ kind: "failed", reason: "silent for 800 ms" });
   expect(lines).toHaveLength(5);
 });
 test("follow gives up a line that is too long, before it takes the memory", async () => {

@@ -23,12 +23,15 @@ test("a renewed certificate ends the watches of the old one at once, whoever ask
   const { clients, context } = openOwn();
   const old = clients.admin()!;
   expect(await clients.watch("nodes", old, "/renewed")).toMatchObject({ value: [{ metadata: { name: "n0" } }] });
-  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  const hung = server.serve("/renewed-hung", { list: () => {}, watch: begin });
+  const unanswered = clients.watch("pending", old, "/renewed-hung");
+  await vi.waitFor(() => expect([asked.length, hung.length]).toEqual([2, 1]));
   const ended = new Promise<void>((resolve) => asked[1]!.response.on("close", resolve));
   Object.assign(context.settled!, { issued: renewed });
   const next = clients.admin()!;
   await ended;
   expect(next).not.toBe(old);
+  expect(await unanswered).toEqual({ kind: "failed", reason: "it was closed before its first answer" });
   expect(await old.get("/renewed")).toEqual({ kind: "failed", reason: "the client is closed" });
   expect(await clients.watch("nodes", next, "/renewed")).toMatchObject({ value: [{ metadata: { name: "n1" } }] });
   expect(clients.admin()).toBe(next);
