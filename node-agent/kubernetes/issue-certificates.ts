@@ -52,19 +52,37 @@ export function reasonToRenew(
   held: CertificateAndKey,
   nowMs: number,
 ): string | undefined {
-  let certificate: Certificate;
-  try {
-    certificate = parseCertificatePem(held.crt);
-    if (keyFingerprint(parsePrivateKey(held.key)) !== keyFingerprint(certificate.publicKey))
-      return "its key is another";
-  } catch {
-    return "it cannot be read";
-  }
-  if (!isIssuedBy(certificate, parseCertificatePem(issuer.crt))) return "the CA is another";
+  const known = knownOf(held, issuer);
+  if ("reason" in known) return known.reason;
+  const { certificate } = known;
   if (namesOf(certificate.altNames) !== namesOf(plan.altNames)) return "the node's names or addresses are others";
   if (subjectOf(certificate.subject) !== subjectOf(plan.subject)) return "the subject is another";
   if (nowMs < certificate.notBefore.getTime()) return "it begins in the future: the clock was set back";
   return nowMs >= renewAtMs(certificate) ? "half of its life is over" : undefined;
+}
+
+type Known = { certificate: Certificate } | { reason: string };
+/** What a pair says under its CA never changes, and reading it is most of what a look at all certificates costs. */
+const KNOWN = new WeakMap<CertificateAndKey, { issuer: CertificateAndKey; known: Known }>();
+
+function knownOf(held: CertificateAndKey, issuer: CertificateAndKey): Known {
+  const before = KNOWN.get(held);
+  if (before?.issuer === issuer) return before.known;
+  const known = readPair(held, issuer);
+  KNOWN.set(held, { issuer, known });
+  return known;
+}
+
+function readPair(held: CertificateAndKey, issuer: CertificateAndKey): Known {
+  try {
+    const certificate = parseCertificatePem(held.crt);
+    if (keyFingerprint(parsePrivateKey(held.key)) !== keyFingerprint(certificate.publicKey))
+      return { reason: "its key is another" };
+    const isOurs = isIssuedBy(certificate, parseCertificatePem(issuer.crt));
+    return isOurs ? { certificate } : { reason: "the CA is another" };
+  } catch {
+    return { reason: "it cannot be read" };
+  }
 }
 
 const namesOf = (names: AltNames | undefined): string =>

@@ -17,6 +17,8 @@ export type UnitState = {
   restarts: number;
   /** Of its last start, milliseconds since 1970. */
   startedAtMs: number;
+  /** Its main process; undefined where it has none. */
+  pid?: number;
 };
 export type PodObject = {
   metadata: {

@@ -8,7 +8,15 @@ import type { RunCommand } from "./port.ts";
 const START_TIMEOUT_MS = 600_000;
 /** On an emulated processor of a busy host such a program alone needs more than ten seconds. */
 const SHOW_TIMEOUT_MS = 120_000;
-const PROPERTIES = ["Id", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStartTimestampMonotonic"];
+const PROPERTIES = [
+  "Id",
+  "ActiveState",
+  "SubState",
+  "Result",
+  "NRestarts",
+  "MainPID",
+  "ExecMainStartTimestampMonotonic",
+];
 
 export type Units = Readonly<Record<string, UnitState>>;
 
@@ -40,12 +48,14 @@ export function parseUnits(text: string, bootedAtMs: number): Record<string, Uni
         .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
     ) as Record<string, string>;
     if (fields.Id === undefined) continue;
+    const pid = Number(fields.MainPID ?? 0);
     units[fields.Id.replace(/\.service$/, "")] = {
       activeState: fields.ActiveState ?? "inactive",
       subState: fields.SubState ?? "dead",
       result: fields.Result ?? "",
       restarts: Number(fields.NRestarts ?? 0),
       startedAtMs: bootedAtMs + Number(fields.ExecMainStartTimestampMonotonic ?? 0) / 1000,
+      ...(pid > 0 ? { pid } : {}),
     };
   }
   return units;
