@@ -1,6 +1,6 @@
 // The kernel's small files (/sys, /proc) as text. Edge: reads the machine. A file that is missing or refuses to be read is an
 // absent fact, never a fault: every machine lacks some of them.
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /** Where the kernel's files are: `/` on a machine, a directory with copies of them in a test. */
@@ -50,7 +50,7 @@ export function readRealPath({ root }: Root, path: string): string {
 }
 
 /** Whether there is such a file or directory. */
-export const exists = (from: Root, path: string): boolean => readRealPath(from, path) !== "";
+export const exists = ({ root }: Root, path: string): boolean => existsSync(join(root, path));
 
 /** Mount points at or below a directory, the deepest first (proc_pid_mountinfo(5), field 5: spaces come as \040). */
 export const readMountPoints = (from: Root, dir: string): string[] =>

@@ -42,6 +42,7 @@ class Face {
   readonly #world: World;
   duties: Duties | undefined;
   #facts: Facts | undefined;
+  #code: { of: string; text: string } | undefined;
   #shown: Shown | undefined;
   #standing: Standing = { kind: "starting" };
 
@@ -56,6 +57,14 @@ class Face {
     this.redraw();
   }
 
+  /** Made to be dear to work out (contract/pairing-code.ts), so it is worked out once. */
+  #pairingCode(caFingerprint: string): string {
+    const fingerprint = keyFingerprint(this.#world.store.key());
+    const of = `${caFingerprint} ${fingerprint}`;
+    if (this.#code?.of !== of) this.#code = { of, text: pairingCode(caFingerprint, fingerprint) };
+    return this.#code.text;
+  }
+
   /** With the facts of the last look: progress comes once a second, and disks are not read for it. */
   redraw(): void {
     const [shown, world] = [this.#shown, this.#world];
@@ -67,7 +76,7 @@ class Face {
       running: this.duties?.running(),
       mac: shown?.mac ?? "",
       server: shown?.server ?? "",
-      pairingCode: shown === undefined ? "" : pairingCode(shown.caFingerprint, keyFingerprint(world.store.key())),
+      pairingCode: shown === undefined ? "" : this.#pairingCode(shown.caFingerprint),
     });
     world.show(status);
     world.notify(`STATUS=${status.state}`);

@@ -3,6 +3,7 @@
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { readBody, readLines } from "./read-answer.ts";
 
 export type ApiTarget = {
@@ -53,8 +54,11 @@ export function openApi({ server, ca, credential }: ApiTarget): Api {
   const bearer = "token" in credential ? { authorization: `Bearer ${credential.token}` } : {};
   const headers = { ...bearer, accept: "application/json", "user-agent": "slipway" };
   // No queue before a connection: one that hangs must not hold the others, nor a client that is closed go on with it.
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 2, ca, ...own });
-  const streams = new Agent({ keepAlive: false, ca, ...own });
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
+  const streams = new Agent({ keepAlive: false });
+  let context: SecureContext | undefined;
+  /** Read once: a server that is away is knocked at every second. */
+  const secureContext = () => (context ??= createSecureContext({ ca, ...own }));
   const running = new Set<(reason: string) => void>();
   let isClosed = false;
 
@@ -62,7 +66,7 @@ export function openApi({ server, ca, credential }: ApiTarget): Api {
   const ask = <T>(path: string, { options, timeoutMs, body, read }: Asked<T>) =>
     new Promise<ApiAnswer<T>>((resolve) => {
       if (isClosed) return resolve({ kind: "failed", reason: CLOSED });
-      const call = tryRequest(new URL(path, server), { headers, ...options });
+      const call = tryRequest(new URL(path, server), () => ({ headers, secureContext: secureContext(), ...options }));
       if ("reason" in call) return resolve(call);
       const end = (answer: ApiAnswer<T>) => {
         clearTimeout(timer);
@@ -113,9 +117,9 @@ export function openApi({ server, ca, credential }: ApiTarget): Api {
 
 const CLOSED = "the client is closed";
 
-function tryRequest(url: URL, options: RequestOptions): ClientRequest | { kind: "failed"; reason: string } {
+function tryRequest(url: URL, options: () => RequestOptions): ClientRequest | { kind: "failed"; reason: string } {
   try {
-    return request(url, options);
+    return request(url, options());
   } catch (error) {
     // Half a certificate, after a power cut: OpenSSL tells it here.
     return { kind: "failed", reason: (error as Error).message };

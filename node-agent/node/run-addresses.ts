@@ -12,7 +12,7 @@ import { type Netlink, openNetlink } from "./netlink-socket.ts";
 import type { NodeStore } from "./open-state.ts";
 import { type LiveCard, readCards, readLease } from "./read-cards.ts";
 
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 2000;
 
 export type AddressKeeper = {
   /** Cards as of the last look. */
