@@ -38,6 +38,10 @@ export type NodeContext = {
   hasImages: boolean;
   /** The API has answered since the machine started: on a control plane node the own server, which has been given its objects. */
   hasApiAnswered: boolean;
+  /** When this process first knew that, by its own clock. */
+  apiAnsweredMs: number | undefined;
+  /** A control plane node's controller manager was seen to run. */
+  runsControllers: boolean;
   /** What the last pass was made from, and when it went through; milliseconds of the process's own clock. */
   inputs: string;
   lookedAtMs: number | undefined;

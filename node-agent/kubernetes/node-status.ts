@@ -65,6 +65,14 @@ export type Observation = {
   memoryAvailableBytes: number;
 };
 
+/** Whether the node's own controller manager has begun, as its kubelet tells the API. */
+export const runsControllers = (pods: readonly PodObject[]): boolean =>
+  pods.some(
+    ({ metadata, status }) =>
+      metadata.labels?.["k8s-app"] === "kube-controller-manager" &&
+      (status?.containerStatuses ?? []).some(({ state }) => state?.running !== undefined),
+  );
+
 export function nodeStatus(seen: Observation): NodeStatus {
   const reason = whatIsMissing(seen);
   return {

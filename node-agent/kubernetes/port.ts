@@ -47,7 +47,7 @@ export interface KubernetesNode {
   status(): NodeStatus;
   /** Called on each change, no more often than once a second. Returns the way to stop. */
   watch(listener: (status: NodeStatus) => void): () => void;
-  /** Whether this node's own API server says that it is ready, asked now; false on workers and after 1 s of silence. */
+  /** Whether this node's own API server was ready at the last look and answers now; false on workers and after 4 s of silence. */
   probeApiServer(): Promise<boolean>;
   /** Ends the agent's work on it; services, pods and etcd run on. */
   stop(): Promise<void>;

@@ -4,7 +4,7 @@
 import type { ClusterOrders, NodeStatus } from "../../server/contract/generated/agent.ts";
 import { makeTell, type NodeContext, type Tell } from "./context.ts";
 import { KEPT_FILE, parseKept } from "./kept.ts";
-import { isSameStatus, nodeStatus, type Observation } from "./node-status.ts";
+import { isSameStatus, nodeStatus, type Observation, runsControllers } from "./node-status.ts";
 import type { KubernetesDeps, KubernetesNode } from "./port.ts";
 import {
   applyObjects,
@@ -17,7 +17,7 @@ import {
   SERVING_REQUESTS,
 } from "./run-duties.ts";
 import { readText } from "./run-files.ts";
-import { type Clients, isApiReady, observe, openClients } from "./run-observe.ts";
+import { type Clients, doesApiAnswer, observe, openClients } from "./run-observe.ts";
 import { settle } from "./run-settle.ts";
 import { stopServices } from "./run-stop.ts";
 import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts";
@@ -26,7 +26,7 @@ import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts"
 const EAGER_MS = 1000;
 const CALM_MS = 5000;
 /** A look must not take the processor from what it looks at: under emulation one takes seconds. */
-const RESTS_PER_TURN = 2;
+const RESTS_PER_TURN = 5;
 const LONGEST_REST_MS = 15_000;
 
 /** Starts the work and returns at once. @throws when the static pods' port is taken. */
@@ -46,6 +46,8 @@ const newContext = (deps: KubernetesDeps, tell: Tell): NodeContext => ({
   unitsSeenMs: undefined,
   hasImages: false,
   hasApiAnswered: false,
+  apiAnsweredMs: undefined,
+  runsControllers: false,
   inputs: "",
   lookedAtMs: undefined,
   unknownSinceMs: undefined,
@@ -64,6 +66,7 @@ class RunningNode implements KubernetesNode {
   #status: NodeStatus;
   #isStopped = false;
   #wake: () => void = () => {};
+  #isApiReady = false;
   /** Something new since the last look began. */
   #hasNews = false;
   /** A rest that news of the API may end; the least one between two looks it may not. */
@@ -92,8 +95,9 @@ class RunningNode implements KubernetesNode {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
-  probeApiServer(): Promise<boolean> {
-    return isApiReady(this.#clients);
+  /** What the last look found, and that it still answers at all: the whole check asks etcd, too much for every second. */
+  async probeApiServer(): Promise<boolean> {
+    return this.#isApiReady && (await doesApiAnswer(this.#clients));
   }
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -151,7 +155,10 @@ class RunningNode implements KubernetesNode {
     const seen = await observe(context, this.#clients);
     if (this.#isStopped) return;
     const status = nodeStatus(seen);
+    this.#isApiReady = seen.isApiServerReady;
     context.isReady = status.ready;
+    if (context.hasApiAnswered) context.apiAnsweredMs ??= performance.now();
+    context.runsControllers = runsControllers(seen.pods);
     context.unknownSinceMs = seen.isNodeUnknown ? (context.unknownSinceMs ?? performance.now()) : undefined;
     const podCidr = seen.node?.spec?.podCIDR;
     if (podCidr !== undefined) keep(context, { ...context.kept, podCidr });

@@ -15,9 +15,9 @@ import { SERVICE_ORDER } from "./services.ts";
 import type { CsrObject } from "./serving-csr.ts";
 
 /** For the endpoint, which is given for five seconds at a time. */
-const READY_TIMEOUT_MS = 4000;
+const PING_TIMEOUT_MS = 4000;
 /** For what a person is told: a server that is gone refuses at once, and an emulated one that is busy takes seconds. */
-const LOOK_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 15_000;
 /** A number that a person can read: who has more waiting pods than this sees the first ones. */
 const MOST_PENDING = 50;
 
@@ -101,9 +101,14 @@ export function openClients(context: NodeContext, changed: () => void): Clients 
   };
 }
 
-/** One request: whether the own API server answers `/readyz`. */
-export async function isApiReady(clients: Clients, timeoutMs: number = READY_TIMEOUT_MS): Promise<boolean> {
-  const answer = await clients.admin()?.get("/readyz", timeoutMs);
+/** One request: whether the own API server answers, which it does without etcd, too. */
+export const doesApiAnswer = (clients: Clients): Promise<boolean> => isFine(clients, "/livez/ping", PING_TIMEOUT_MS);
+
+/** One request: whether the own API server is ready, etcd included. */
+const isApiReady = (clients: Clients): Promise<boolean> => isFine(clients, "/readyz", READY_TIMEOUT_MS);
+
+async function isFine(clients: Clients, path: string, timeoutMs: number): Promise<boolean> {
+  const answer = await clients.admin()?.get(path, timeoutMs);
   return answer?.kind === "ok";
 }
 
@@ -128,7 +133,7 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
     wanted.length === 0 ? {} : lookAtUnits(context),
     observeSelf(clients, deps.config.hostname),
     isControlPlane ? observeEtcd(context, clients) : undefined,
-    isControlPlane ? isApiReady(clients, LOOK_TIMEOUT_MS) : false,
+    isControlPlane ? isApiReady(clients) : false,
   ]);
   const unheard = context.hasApiAnswered || isControlPlane ? undefined : await whyUnheard(clients);
   if (!isControlPlane && unheard === undefined && settled !== undefined) context.hasApiAnswered = true;

@@ -42,7 +42,7 @@ export async function startAll(context: NodeContext, services: readonly ServiceP
   return unstarted;
 }
 
-/** How much was there when the kubelet last began: nothing, the API, the API and its own certificate. Kept in /run. */
+/** What was there when the kubelet last began (`stageOf`). Kept in /run. */
 const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
 
 /** A kubelet that runs has read what is replaced now: it begins once more, unless the node works with it. */
@@ -51,13 +51,22 @@ export function beginKubeletAnew(): void {
 }
 
 /**
- * A kubelet that begins without an API or a certificate fails in many places (its node's registration, CSINode), each with
- * waits that grow to 7 and 20 s, and it ends itself after two minutes. Begun again when it has both it is Ready in seconds.
- * Pods are not touched by that.
+ * How much a kubelet would find that began now: 0 no API, 1 the API, 2 also its certificate. One that begins without an API
+ * fails in many places (registration, CSINode), with waits that grow to 7 and 117 s, and ends itself after two minutes; begun
+ * again when all is there it is Ready in seconds. Pods are not touched by that. On a control plane node it first starts the
+ * controller manager, which a Ready node needs too: a second start before would have that wait for it.
  */
+function stageOf({ hasApiAnswered, deps, runsControllers, apiAnsweredMs }: NodeContext): number {
+  if (!hasApiAnswered) return 0;
+  const isLate = performance.now() - (apiAnsweredMs ?? 0) > CONTROLLERS_WITHIN_MS;
+  if (deps.config.controlPlane !== undefined && !runsControllers && !isLate) return 0;
+  return readText(KUBELET_CERTIFICATE) === undefined ? 1 : 2;
+}
+/** A kubelet that cannot start it is begun anew in any case. */
+const CONTROLLERS_WITHIN_MS = 60_000;
+
 async function renewKubelet(context: NodeContext): Promise<void> {
-  const hasCertificate = readText(KUBELET_CERTIFICATE) !== undefined;
-  const stage = context.hasApiAnswered ? (hasCertificate ? 2 : 1) : 0;
+  const stage = stageOf(context);
   const text = readText(STAGE);
   if (text === undefined || Number(text) < stage) {
     writeFiles([configFile(STAGE, String(stage))]);

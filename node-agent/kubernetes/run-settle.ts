@@ -86,9 +86,18 @@ export function isDue(
   { around, start }: { around: Surroundings; start: EtcdStart | undefined },
 ): boolean {
   const { addresses, resolvers, mtuBytes } = around;
-  const { hasApiAnswered, kept } = context;
+  const { hasApiAnswered, runsControllers, kept } = context;
   const hasCertificate = existsSync(KUBELET_CERTIFICATE);
-  const inputs = JSON.stringify([addresses, resolvers, mtuBytes, start, hasApiAnswered, hasCertificate, kept]);
+  const inputs = JSON.stringify([
+    addresses,
+    resolvers,
+    mtuBytes,
+    start,
+    hasApiAnswered,
+    runsControllers,
+    hasCertificate,
+    kept,
+  ]);
   const isSame = inputs === context.inputs;
   context.inputs = inputs;
   const { lookedAtMs, isReady } = context;

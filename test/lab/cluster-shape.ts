@@ -27,7 +27,17 @@ const LEADER = {
   "leader-elect-renew-deadline": "90s",
   "leader-elect-retry-period": "15s",
 };
-const KUBELET = { extraConfig: { nodeStatusUpdateFrequency: "20s", nodeLeaseDurationSeconds: 160 } };
+const KUBELET = {
+  extraConfig: {
+    nodeStatusUpdateFrequency: "20s",
+    nodeStatusReportFrequency: "10m",
+    nodeLeaseDurationSeconds: 160,
+    httpCheckFrequency: "10s",
+    syncFrequency: "5m",
+    volumeStatsAggPeriod: "10m",
+  },
+  extraArgs: { "housekeeping-interval": "60s" },
+};
 
 /**
  * Role documents for machines whose processor is emulated, ten to thirty times slower: heartbeats and leases that such a
@@ -42,8 +52,12 @@ export function slowRoles(): string {
   });
   const plane = {
     cluster: {
-      controllerManager: { extraArgs: { ...LEADER, "node-monitor-grace-period": "200s" } },
-      scheduler: { extraArgs: LEADER },
+      // On one processor they wait for the API server otherwise, which waits for what they do.
+      controllerManager: {
+        extraArgs: { ...LEADER, "node-monitor-grace-period": "200s" },
+        resources: { requests: { cpu: "200m" } },
+      },
+      scheduler: { extraArgs: LEADER, resources: { requests: { cpu: "100m" } } },
       etcd: {
         extraArgs: {
           "heartbeat-interval": "1000",

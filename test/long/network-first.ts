@@ -33,8 +33,8 @@ process.exitCode = faults.length === 0 ? 0 : 1;
 
 async function run(machine: KeptVm): Promise<void> {
   await machine.powerOn();
-  await untilEvent(machine, "ready");
-  console.log(`installed and Ready; boot order: ${orderOf(machine)}`);
+  await untilStartedAfterInstall(machine);
+  console.log(`installed, and started from its disk; boot order: ${orderOf(machine)}`);
   const orders = [
     ["network first", (flash: Buffer) => putFirst(flash, isNetworkEntry)],
     ["disk first", (flash: Buffer) => putFirst(flash, (entry) => !isNetworkEntry(entry))],
@@ -56,7 +56,7 @@ async function run(machine: KeptVm): Promise<void> {
     const before = await countInstalls(machine);
     await lab.cli(["install", machine.mac, "--wipe", "--yes", "--cluster-name", lab.cluster.name]);
     while ((await countInstalls(machine)) === before) await patience(machine, "the reinstall");
-    await untilEvent(machine, "agent-contact");
+    await untilStartedAfterInstall(machine);
     const entries = readBootOrder(readFileSync(machine.varsFile)).map(({ description }) => description);
     const twice = entries.filter((entry, at) => entries.indexOf(entry) !== at);
     if (twice.length > 0) faults.push(`reinstall ${round}: ${twice.join(", ")} stand twice in the boot order`);
@@ -76,12 +76,19 @@ const countInstalls = async (machine: KeptVm) =>
   (await eventsOf(machine)).filter((event) => event.kind === "installed").length;
 
 /** Seconds from the last power-on to the first event of this kind after it. */
-async function untilEvent(machine: KeptVm, kind: EventView["kind"]): Promise<number> {
+async function untilEvent(machine: KeptVm, kind: EventView["kind"], afterMs = machine.poweredOnAt): Promise<number> {
   for (;;) {
-    const found = (await eventsOf(machine)).find((event) => event.kind === kind && event.at >= machine.poweredOnAt);
+    const found = (await eventsOf(machine)).find((event) => event.kind === kind && event.at >= afterMs);
     if (found !== undefined) return Math.round((found.at - machine.poweredOnAt) / 100) / 10;
     await patience(machine, kind);
   }
+}
+
+/** The last install is over, and the agent was heard since: from the disk. */
+async function untilStartedAfterInstall(machine: KeptVm): Promise<void> {
+  await untilEvent(machine, "installed");
+  const installs = (await eventsOf(machine)).filter(({ kind }) => kind === "installed");
+  await untilEvent(machine, "agent-contact", Math.max(...installs.map(({ at }) => at)) + 1);
 }
 
 async function patience(machine: KeptVm, what: string): Promise<void> {

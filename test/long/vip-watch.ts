@@ -2,7 +2,10 @@
 // seconds: nobody renews it. Watched by ARP from the appliance's place. Then the agent is let go, and the endpoint comes
 // back. Also: the endpoint is never a Node's address, nor in an etcd member's URLs. Run it as root:
 //   node test/long/vip-watch.ts [--runs 5]
+import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
 import { type ClusterRack, openClusterRack } from "../e2e/cluster/cluster-rack.ts";
 import type { Container } from "../lab/container.ts";
 import { findComponent } from "../lab/node-processes.ts";
@@ -23,6 +26,18 @@ async function answersArp(): Promise<boolean> {
   const command = ["arping", "-q", "-c", "1", "-w", "1", "-I", "eth0", cluster.endpoint];
   const { code } = await rack.lab.exec(rack.home, ["busybox", ...command], { mayFail: true, timeoutMs: 5000 });
   return code === 0;
+}
+
+/** What etcd tells its members of each other, from its own gateway in the node's network, with the node's own certificate. */
+async function peerUrls(): Promise<string[]> {
+  const leader = machine.leader();
+  const at = (file: string) => `/proc/${leader}/root${NODE_PATHS.etcdSecrets}/${file}`;
+  const tls = ["--cacert", at("ca.crt"), "--cert", at("admin.crt"), "--key", at("admin.key")];
+  const url = `https://127.0.0.1:${PORTS.etcdHttp}/v3/cluster/member/list`;
+  const asked = ["-t", String(leader), "-n", "curl", "-sS", "--fail", ...tls, "-d", "{}", url];
+  const { stdout } = await promisify(execFile)("nsenter", asked);
+  const { members } = JSON.parse(stdout) as { members: { peerURLs: string[]; clientURLs: string[] }[] };
+  return members.flatMap((member) => [...member.peerURLs, ...member.clientURLs]);
 }
 
 async function once(): Promise<RunResult> {
@@ -50,9 +65,11 @@ async function once(): Promise<RunResult> {
   }
   const nodes = await kubectl(["get", "nodes", "-o", "jsonpath={.items[*].status.addresses[*].address}"]);
   const isNodeAddress = nodes.stdout.split(" ").includes(cluster.endpoint);
-  const isGood = wasThere && lastAnswerMs <= LIFETIME_MS + 2000 && !isNodeAddress;
+  const urls = await peerUrls();
+  const isInEtcd = urls.length === 0 || urls.some((url) => new URL(url).hostname === cluster.endpoint);
+  const isGood = wasThere && lastAnswerMs <= LIFETIME_MS + 2000 && !isNodeAddress && !isInEtcd;
   return {
-    ...{ isGood, lastAnswerMs, backMs: Date.now() - backAt, isNodeAddress },
+    ...{ isGood, lastAnswerMs, backMs: Date.now() - backAt, isNodeAddress, isInEtcd, urls },
     etcdWithoutAgent: addresses.stdout.trim(),
   };
 }
