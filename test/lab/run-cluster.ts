@@ -27,7 +27,7 @@ export const CLUSTER = "lab";
 /** The API server's own number, where nobody else has it. */
 const WISHED_PORT = 6443;
 
-/** Runs to Ready, and prints how to use it. @throws COMMAND_FAILED with all that is known when it does not get there. */
+/** Runs to Ready, prints how to use it, and goes on until nothing is missing. @throws COMMAND_FAILED with all that is known when it does not get there. */
 export async function runCluster(rack: Rack, run: ClusterRun): Promise<LabCluster> {
   const { admin } = rack;
   const { shape, isSingle, isSlow, makeMachine, print } = run;
@@ -43,14 +43,15 @@ export async function runCluster(rack: Rack, run: ClusterRun): Promise<LabCluste
     print(`${seconds()}  ${name}  ${machine.mac}  is powered on (${role}, ${machine.kind})`);
     await machine.powerOn();
   }
-  await cluster.waitUntilGreen(
-    run.timeoutMs,
-    withoutProgress((summary) => print(`${seconds()}  cluster ${CLUSTER}: ${summary}`)),
-  );
-  await stop();
+  const tell = withoutProgress((summary) => print(`${seconds()}  cluster ${CLUSTER}: ${summary}`));
+  await cluster.waitUntilReady(run.timeoutMs, tell);
   print(`\n  Ready ${sincePowerOn(cluster.nodes)} after the first power-on.`);
   for (const node of cluster.nodes) print(`  ${node.name}: ${await splitOf(rack, node)}`);
   await sayHowToUse(rack, cluster, run);
+  // It can be used from here on; DNS and the pods' network of a new cluster are started by it, too.
+  await cluster.waitUntilGreen(run.timeoutMs, tell);
+  await stop();
+  print(`\n  Green ${sincePowerOn(cluster.nodes)} after the first power-on: nothing is missing.\n`);
   return cluster;
 }
 
