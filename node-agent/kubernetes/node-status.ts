@@ -35,7 +35,11 @@ export type PodObject = {
     containerStatuses?: {
       ready: boolean;
       restartCount: number;
-      state?: { waiting?: { reason?: string; message?: string }; running?: object; terminated?: { reason?: string } };
+      state?: {
+        waiting?: { reason?: string; message?: string };
+        running?: { startedAt?: string };
+        terminated?: { reason?: string };
+      };
     }[];
   };
 };
@@ -65,13 +69,20 @@ export type Observation = {
   memoryAvailableBytes: number;
 };
 
-/** Whether the node's own controller manager has begun, as its kubelet tells the API. */
-export const runsControllers = (pods: readonly PodObject[]): boolean =>
+/**
+ * Whether the node's own controller manager has begun, as its kubelet tells the API. After a power cut the API still shows the
+ * one from before: it counts only when it is younger than the containerd that runs it.
+ */
+export const runsControllers = ({ pods, units }: Pick<Observation, "pods" | "units">): boolean =>
   pods.some(
     ({ metadata, status }) =>
       metadata.labels?.["k8s-app"] === "kube-controller-manager" &&
-      (status?.containerStatuses ?? []).some(({ state }) => state?.running !== undefined),
+      (status?.containerStatuses ?? []).some(({ state }) => isYounger(state?.running?.startedAt, units.containerd)),
   );
+
+/** The API's times are whole seconds. */
+const isYounger = (time: string | undefined, unit: UnitState | undefined): boolean =>
+  unit !== undefined && time !== undefined && Date.parse(time) + 1000 >= unit.startedAtMs;
 
 export function nodeStatus(seen: Observation): NodeStatus {
   const reason = whatIsMissing(seen);
@@ -108,8 +119,7 @@ function whatIsMissing(seen: Observation): string {
 /** What the API shows may be from before a power cut: for 40 s it calls such a node Ready. */
 function isOfToday(node: NodeObject, kubelet: UnitState | undefined): boolean {
   const heartbeat = node.status?.conditions?.find((c) => c.type === "Ready")?.lastHeartbeatTime;
-  // The API's times are whole seconds.
-  return kubelet !== undefined && heartbeat !== undefined && Date.parse(heartbeat) + 1000 >= kubelet.startedAtMs;
+  return isYounger(heartbeat, kubelet);
 }
 
 function controlPlaneMissing({ etcd, bootstrapObstacle, isApiServerReady }: Observation): string {

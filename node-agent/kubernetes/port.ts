@@ -32,7 +32,7 @@ export type KubernetesDeps = {
   installId: string;
   /** `/dev/disk/by-partuuid/…` of EPHEMERAL; undefined where /var is there already (a container). */
   ephemeralDevice: string | undefined;
-  /** STATE: the last known API servers are kept in `api-servers.json`. */
+  /** STATE: what the cluster said last of API servers and pods' network is kept in `kubernetes.json`. */
   stateDir: string;
   surroundings(): Surroundings;
   log: { info(text: string): void; warn(text: string): void };
@@ -43,11 +43,14 @@ export type KubernetesDeps = {
 export interface KubernetesNode {
   /** What the appliance wants, or wanted last; undefined while nobody has ever said. Takes effect within two seconds. */
   setOrders(orders: ClusterOrders | undefined): void;
-  /** As of the last look, at most a few seconds old. */
+  /** As of the last look: a few seconds old, on a slow machine up to half a minute. */
   status(): NodeStatus;
   /** Called on each change, no more often than once a second. Returns the way to stop. */
   watch(listener: (status: NodeStatus) => void): () => void;
-  /** Whether this node's own API server was ready at the last look and answers now; false on workers and after 4 s of silence. */
+  /**
+   * Whether this node's own API server was ready at one of the last two looks and answers now; false on workers, before the
+   * first look and after 4 s of silence.
+   */
   probeApiServer(): Promise<boolean>;
   /** Ends the agent's work on it; services, pods and etcd run on. */
   stop(): Promise<void>;

@@ -17,7 +17,8 @@ import {
   SERVING_REQUESTS,
 } from "./run-duties.ts";
 import { readText } from "./run-files.ts";
-import { type Clients, doesApiAnswer, observe, openClients } from "./run-observe.ts";
+import { type Clients, observe, openClients } from "./run-observe.ts";
+import { type ApiProbe, openApiProbe } from "./run-probe.ts";
 import { settle } from "./run-settle.ts";
 import { stopServices } from "./run-stop.ts";
 import { type StaticPodService, serveStaticPods } from "./static-pod-service.ts";
@@ -60,13 +61,13 @@ class RunningNode implements KubernetesNode {
   readonly #context: NodeContext;
   readonly #pods: StaticPodService | undefined;
   readonly #clients: Clients;
+  readonly #probe: ApiProbe;
   readonly #duties: DutyState = newDutyState();
   readonly #listeners = new Set<(status: NodeStatus) => void>();
   readonly #done: Promise<void>;
   #status: NodeStatus;
   #isStopped = false;
   #wake: () => void = () => {};
-  #isApiReady = false;
   /** Something new since the last look began. */
   #hasNews = false;
   /** A rest that news of the API may end; the least one between two looks it may not. */
@@ -79,6 +80,7 @@ class RunningNode implements KubernetesNode {
     this.#context = context;
     this.#pods = pods;
     this.#clients = openClients(context, () => this.#seeChange());
+    this.#probe = openApiProbe(this.#clients);
     this.#status = nodeStatus(nothingSeen(context));
     this.#done = this.#work();
   }
@@ -95,9 +97,8 @@ class RunningNode implements KubernetesNode {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
-  /** What the last look found, and that it still answers at all: the whole check asks etcd, too much for every second. */
-  async probeApiServer(): Promise<boolean> {
-    return this.#isApiReady && (await doesApiAnswer(this.#clients));
+  probeApiServer(): Promise<boolean> {
+    return this.#probe.isReady();
   }
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -155,10 +156,10 @@ class RunningNode implements KubernetesNode {
     const seen = await observe(context, this.#clients);
     if (this.#isStopped) return;
     const status = nodeStatus(seen);
-    this.#isApiReady = seen.isApiServerReady;
+    this.#probe.see(seen.isApiServerReady);
     context.isReady = status.ready;
     if (context.hasApiAnswered) context.apiAnsweredMs ??= performance.now();
-    context.runsControllers = runsControllers(seen.pods);
+    context.runsControllers = runsControllers(seen);
     context.unknownSinceMs = seen.isNodeUnknown ? (context.unknownSinceMs ?? performance.now()) : undefined;
     const podCidr = seen.node?.spec?.podCIDR;
     if (podCidr !== undefined) keep(context, { ...context.kept, podCidr });

@@ -1,6 +1,5 @@
 // Looks at a node: its services, etcd, the API servers, its own Node object. Edge: processes and the network. Called by
 // run-node.ts; node-status.ts says what it means.
-import { existsSync } from "node:fs";
 import type { EtcdStatus } from "../../server/contract/generated/agent.ts";
 import { balancerUrl } from "../../server/contract/kubernetes/kubelet.ts";
 import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
@@ -10,8 +9,7 @@ import type { Observation, PodObject } from "./node-status.ts";
 import { type Api, type ApiAnswer, type ApiTarget, openApi } from "./open-api.ts";
 import { openWatch, type Watch } from "./open-watch.ts";
 import { readEtcdData, readText } from "./run-files.ts";
-import { readUnits, SYSTEMD_SILENT, type Units } from "./run-systemd.ts";
-import { SERVICE_ORDER } from "./services.ts";
+import { lookAtUnits } from "./run-units.ts";
 import type { CsrObject } from "./serving-csr.ts";
 
 /** For the endpoint, which is given for five seconds at a time. */
@@ -102,12 +100,13 @@ export function openClients(context: NodeContext, changed: () => void): Clients 
 }
 
 /** One request: whether the own API server answers, which it does without etcd, too. */
-export const doesApiAnswer = (clients: Clients): Promise<boolean> => isFine(clients, "/livez/ping", PING_TIMEOUT_MS);
+export const doesApiAnswer = (clients: Pick<Clients, "admin">): Promise<boolean> =>
+  isFine(clients, "/livez/ping", PING_TIMEOUT_MS);
 
 /** One request: whether the own API server is ready, etcd included. */
 const isApiReady = (clients: Clients): Promise<boolean> => isFine(clients, "/readyz", READY_TIMEOUT_MS);
 
-async function isFine(clients: Clients, path: string, timeoutMs: number): Promise<boolean> {
+async function isFine(clients: Pick<Clients, "admin">, path: string, timeoutMs: number): Promise<boolean> {
   const answer = await clients.admin()?.get(path, timeoutMs);
   return answer?.kind === "ok";
 }
@@ -152,38 +151,6 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
     configNotes: deps.configNotes,
     memoryAvailableBytes: around.memoryAvailableBytes,
   };
-}
-
-/**
- * systemd renders a hundred properties for each unit that it is asked for, and the question is a program: asked only when one of
- * them is not up or its process is gone, and now and then.
- */
-const UNITS_TRUSTED_MS = 30_000;
-
-/** Of those that were told to run. When systemd says nothing, what was last known holds. */
-async function lookAtUnits(context: NodeContext): Promise<Units> {
-  const { unitsSeenMs } = context;
-  const isFresh = unitsSeenMs !== undefined && performance.now() - unitsSeenMs < UNITS_TRUSTED_MS;
-  if (!isFresh || !areAlive(wantedUnits(context))) await askUnits(context);
-  return wantedUnits(context);
-}
-
-const wantedUnits = ({ settled, units }: NodeContext): Units =>
-  Object.fromEntries(
-    Object.entries(units ?? {}).filter(([name]) => (settled?.services ?? []).some((wanted) => wanted === name)),
-  );
-
-const areAlive = (units: Units): boolean =>
-  Object.values(units).every(
-    ({ activeState, pid }) => activeState === "active" && (pid === undefined || existsSync(`/proc/${pid}`)),
-  );
-
-async function askUnits(context: NodeContext): Promise<void> {
-  const units = await readUnits(context.deps.run, SERVICE_ORDER);
-  if (units === undefined) return context.tell.once("systemd", `${SYSTEMD_SILENT}.`);
-  context.tell.over("systemd");
-  context.units = units;
-  context.unitsSeenMs = performance.now();
 }
 
 const itemsOf = <T>(answer: ApiAnswer<readonly T[]>): readonly T[] => (answer.kind === "ok" ? answer.value : []);

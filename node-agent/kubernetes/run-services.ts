@@ -3,6 +3,7 @@
 import { dirname } from "node:path";
 import { configFile, NODE_PATHS } from "../../server/contract/kubernetes/node-paths.ts";
 import type { NodeContext } from "./context.ts";
+import { decideKubelet } from "./kubelet-stage.ts";
 import type { RunCommand } from "./port.ts";
 import { differs, readText, removeFile, writeFiles } from "./run-files.ts";
 import { importImages } from "./run-images.ts";
@@ -42,7 +43,7 @@ export async function startAll(context: NodeContext, services: readonly ServiceP
   return unstarted;
 }
 
-/** What was there when the kubelet last began (`stageOf`). Kept in /run. */
+/** What was there when the kubelet last began (kubelet-stage.ts). Kept in /run. */
 const STAGE = `${dirname(NODE_PATHS.apiServerConfig)}/kubelet-stage`;
 
 /** A kubelet that runs has read what is replaced now: it begins once more, unless the node works with it. */
@@ -50,42 +51,30 @@ export function beginKubeletAnew(): void {
   if (readText(STAGE) !== undefined) writeFiles([configFile(STAGE, "0")]);
 }
 
-/**
- * How much a kubelet would find that began now: 0 no API, 1 the API, 2 also its certificate. One that begins without an API
- * fails in many places (registration, CSINode), with waits that grow to 7 and 117 s, and ends itself after two minutes; begun
- * again when all is there it is Ready in seconds. Pods are not touched by that. On a control plane node it first starts the
- * controller manager, which a Ready node needs too: a second start before would have that wait for it.
- */
-function stageOf({ hasApiAnswered, deps, runsControllers, apiAnsweredMs }: NodeContext): number {
-  if (!hasApiAnswered) return 0;
-  const isLate = performance.now() - (apiAnsweredMs ?? 0) > CONTROLLERS_WITHIN_MS;
-  if (deps.config.controlPlane !== undefined && !runsControllers && !isLate) return 0;
-  return readText(KUBELET_CERTIFICATE) === undefined ? 1 : 2;
-}
-/** A kubelet that cannot start it is begun anew in any case. */
-const CONTROLLERS_WITHIN_MS = 60_000;
-
+/** The stage is noted after the restart: cut in between, or refused by systemd, the next pass does it once more. */
 async function renewKubelet(context: NodeContext): Promise<void> {
-  const stage = stageOf(context);
-  const text = readText(STAGE);
-  if (text === undefined || Number(text) < stage) {
-    writeFiles([configFile(STAGE, String(stage))]);
-    if (text !== undefined && !context.isReady) await systemctl(context.deps.run, "restart", ["kubelet"], false);
-  } else if (isForgotten(context)) {
+  const step = decideKubelet(kubeletFacts(context));
+  if (step.kind === "register") {
     context.deps.log.info("Restarts kubelet: the cluster's API knows no such node, and only a start registers it.");
-    await systemctl(context.deps.run, "restart", ["kubelet"], false);
   }
+  if (step.kind === "restart" || step.kind === "register") {
+    const fault = await systemctl(context.deps.run, "restart", ["kubelet"], false);
+    noteStarted(context, "kubelet");
+    if (fault !== undefined) return context.tell.once("restart kubelet", `${fault}; tried again.`);
+    context.tell.over("restart kubelet");
+    if (step.kind === "register") context.unknownSinceMs = undefined;
+  }
+  if ("stage" in step) writeFiles([configFile(STAGE, String(step.stage))]);
 }
 
-/**
- * A cluster that was begun anew, or somebody who deleted the Node of a machine that still is a member. Longer than a slow
- * machine's kubelet takes from its certificate to its registration: a start in between would begin all of that anew.
- */
-const FORGOTTEN_MS = 300_000;
-function isForgotten(context: NodeContext): boolean {
-  if (context.unknownSinceMs === undefined || performance.now() - context.unknownSinceMs < FORGOTTEN_MS) return false;
-  context.unknownSinceMs = undefined;
-  return true;
+function kubeletFacts({ deps, hasApiAnswered, apiAnsweredMs, runsControllers, isReady, unknownSinceMs }: NodeContext) {
+  const since = (ms: number | undefined) => (ms === undefined ? undefined : performance.now() - ms);
+  return {
+    isControlPlane: deps.config.controlPlane !== undefined,
+    ...{ hasApiAnswered, answeredForMs: since(apiAnsweredMs), runsControllers },
+    hasCertificate: readText(KUBELET_CERTIFICATE) !== undefined,
+    ...{ noted: readText(STAGE), isReady, unknownForMs: since(unknownSinceMs) },
+  };
 }
 
 /** The image import and all pods need containerd, everything needs the disk; the others come up side by side. */

@@ -106,10 +106,17 @@ test("openApi takes no other CA's server for the API", async () => {
 
 test("parseUnits reads systemctl's blocks, and a unit that is not there", () => {
   const text =
-    "Id=etcd.service\nActiveState=active\nSubState=running\nResult=success\nNRestarts=2\nExecMainStartTimestampMonotonic=5000000\n\n" +
-    "Id=kubelet.service\nActiveState=inactive\nSubState=dead\nResult=success\nNRestarts=0\n";
+    "Id=etcd.service\nActiveState=active\nSubState=running\nResult=success\nNRestarts=2\nMainPID=42\nExecMainStartTimestampMonotonic=5000000\n\n" +
+    "Id=kubelet.service\nActiveState=inactive\nSubState=dead\nResult=success\nNRestarts=0\nMainPID=0\n";
   expect(parseUnits(text, 1_000_000)).toEqual({
-    etcd: { activeState: "active", subState: "running", result: "success", restarts: 2, startedAtMs: 1_005_000 },
+    etcd: {
+      activeState: "active",
+      subState: "running",
+      result: "success",
+      restarts: 2,
+      startedAtMs: 1_005_000,
+      pid: 42,
+    },
     kubelet: { activeState: "inactive", subState: "dead", result: "success", restarts: 0, startedAtMs: 1_000_000 },
   });
   expect(parseUnits("", 0)).toEqual({});

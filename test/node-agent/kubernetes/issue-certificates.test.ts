@@ -69,3 +69,27 @@ test.each([
   const issuer = issuerOf(config.controlPlane, plan.issuer);
   expect(reasonToRenew(plan, issuer, damage(first.get(plan.name)!), NOW)).toBe(reason);
 });
+
+test("reasonToRenew remembers what a pair says, and reads it again under another CA or where the pair is another", () => {
+  const plan = plans[0]!;
+  const issuer = issuerOf(config.controlPlane, plan.issuer);
+  const pair = { ...first.get(plan.name)! };
+  let reads = 0;
+  const get = () => {
+    reads += 1;
+    return pair.crt;
+  };
+  const counted = Object.defineProperty({ ...pair }, "crt", { get });
+  const ask = (ca = issuer) => reasonToRenew(plan, ca, counted, NOW);
+  expect([ask(), ask(), ask()]).toEqual([undefined, undefined, undefined]);
+  expect(reads).toBe(1);
+  // What changes with time or plan is judged each time.
+  expect(reasonToRenew(plan, issuer, counted, NOW + HALF)).toBe("half of its life is over");
+  expect(reasonToRenew(plans[1]!, issuer, counted, NOW)).toMatch(/names or addresses|subject/);
+  expect(reads).toBe(1);
+  expect(ask(issuerOf(config.controlPlane, "etcd"))).toBe("the CA is another");
+  expect(reads).toBe(2);
+  expect(ask()).toBeUndefined();
+  expect(ask({ ...issuer })).toBeUndefined();
+  expect(reads).toBe(4);
+});

@@ -6,6 +6,7 @@ import {
   nodeStatus,
   type Observation,
   type PodObject,
+  runsControllers,
   type UnitState,
 } from "../../../node-agent/kubernetes/node-status.ts";
 import type { EtcdStatus } from "../../../server/contract/generated/agent.ts";
@@ -161,6 +162,30 @@ test.each<[string, PodObject, string[]]>([
 ])("%s", (_, one, states) => {
   const { components } = nodeStatus(seen({ pods: [one], units: {} }));
   expect(components.map(({ state }) => state)).toEqual(states);
+});
+
+const ran = { startedAt: "2026-11-24T12:00:00Z" };
+const controllers = (
+  state: { running?: { startedAt?: string }; waiting?: object },
+  app = "kube-controller-manager",
+): PodObject => ({
+  metadata: { name: `${app}-cp-1`, namespace: "kube-system", labels: { "k8s-app": app } },
+  status: { containerStatuses: [{ ready: false, restartCount: 0, state }] },
+});
+test.each<[string, PodObject[], boolean]>([
+  ["no pods", [], false],
+  ["one that runs, though it is not ready yet", [controllers({ running: ran })], true],
+  ["one that waits", [controllers({ waiting: {} })], false],
+  ["one whose kubelet has said nothing", [{ ...controllers({}), status: {} }], false],
+  ["another pod that runs", [controllers({ running: ran }, "kube-scheduler")], false],
+  ["one from before a power cut", [controllers({ running: { startedAt: "2026-11-24T11:59:59Z" } })], false],
+  ["one that does not say since when", [controllers({ running: {} })], false],
+])("runsControllers with %s", (_, pods, want) => {
+  // containerd began at 12:00:00.4; the API's times are whole seconds.
+  expect(runsControllers({ pods, units: { containerd: unit() } })).toBe(want);
+});
+test("runsControllers believes nothing while systemd has not said when containerd began", () => {
+  expect(runsControllers({ pods: [controllers({ running: ran })], units: {} })).toBe(false);
 });
 
 test("pendingPods are those that no node may take, with the scheduler's words", () => {
