@@ -1,12 +1,12 @@
 // The agent's life: find the ticket or the identity, enrol, stay in touch, for ever. Edge: waits, and calls what does the work.
 // Nothing here ends the process but the signal: each outcome is shown on the screen and tried again, or waited for.
 import type { Facts } from "../server/contract/generated/agent.ts";
-import { pairingCode } from "../server/contract/pairing-code.ts";
 import { keyFingerprint } from "../server/contract/pki/key.ts";
 import { backoffMs } from "./backoff.ts";
 import { Duties } from "./run-duties.ts";
 import { enrol, renew } from "./run-enrol.ts";
 import { type Progressed, runSession, type SessionEnd } from "./run-session.ts";
+import { rememberPairingCode } from "./screen-pairing-code.ts";
 import { type Standing, statusOf } from "./status.ts";
 import type { Identity } from "./store.ts";
 import type { World } from "./world.ts";
@@ -40,9 +40,9 @@ type Shown = { mac: string; server: string; caFingerprint: string };
 /** Draws the screen, and tells systemd the same in one line. */
 class Face {
   readonly #world: World;
+  readonly #pairingCode = rememberPairingCode();
   duties: Duties | undefined;
   #facts: Facts | undefined;
-  #code: { of: string; text: string } | undefined;
   #shown: Shown | undefined;
   #standing: Standing = { kind: "starting" };
 
@@ -57,14 +57,6 @@ class Face {
     this.redraw();
   }
 
-  /** Made to be dear to work out (contract/pairing-code.ts), so it is worked out once. */
-  #pairingCode(caFingerprint: string): string {
-    const fingerprint = keyFingerprint(this.#world.store.key());
-    const of = `${caFingerprint} ${fingerprint}`;
-    if (this.#code?.of !== of) this.#code = { of, text: pairingCode(caFingerprint, fingerprint) };
-    return this.#code.text;
-  }
-
   /** With the facts of the last look: progress comes once a second, and disks are not read for it. */
   redraw(): void {
     const [shown, world] = [this.#shown, this.#world];
@@ -76,7 +68,7 @@ class Face {
       running: this.duties?.running(),
       mac: shown?.mac ?? "",
       server: shown?.server ?? "",
-      pairingCode: shown === undefined ? "" : this.#pairingCode(shown.caFingerprint),
+      pairingCode: shown === undefined ? "" : this.#pairingCode(shown.caFingerprint, keyFingerprint(world.store.key())),
     });
     world.show(status);
     world.notify(`STATUS=${status.state}`);

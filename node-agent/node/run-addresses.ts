@@ -1,4 +1,4 @@
-// Keeps what DHCP gave, and uses it again when no server answers. Edge: one look a second at the cards and at networkd's notes.
+// Keeps what DHCP gave, and uses it again when no server answers. Edge: a look every two seconds at the cards and at networkd's notes.
 // addresses.ts decides; here it is probed, set and taken back by netlink, beside networkd and not through it: a reload would make
 // networkd ask anew, and what it does not know it leaves alone (KeepConfiguration=yes, measured).
 import type { AgentLog } from "../log.ts";
@@ -118,7 +118,7 @@ class Keeper {
       this.#saved = leases;
     } catch (error) {
       this.#deps.log.warn(`The lease could not be kept on STATE: ${(error as Error).message}`);
-      // Tried again with the next look that finds a change, and not every second.
+      // Tried again with the next look that finds a change, and not with every one.
       this.#saved = leases;
     }
   }
