@@ -3,6 +3,7 @@
 import type { EtcdStatus } from "../../server/contract/generated/agent.ts";
 import { balancerUrl } from "../../server/contract/kubernetes/kubelet.ts";
 import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
+import { apiWords } from "./api-words.ts";
 import type { NodeContext } from "./context.ts";
 import type { NodeObject } from "./node-patch.ts";
 import type { Observation, PodObject } from "./node-status.ts";
@@ -120,7 +121,7 @@ export async function whyUnheard(clients: Clients): Promise<string | undefined> 
   const answer = await (own ?? clients.bootstrap())!.get("/readyz", READY_TIMEOUT_MS);
   // A certificate that is refused is the kubelet's to replace.
   if (answer.kind === "ok" || (own !== undefined && answer.kind === "refused" && answer.status < 500)) return undefined;
-  return answer.reason;
+  return apiWords(answer, own === undefined ? "token" : "certificate");
 }
 
 export async function observe(context: NodeContext, clients: Clients): Promise<Observation> {
@@ -140,7 +141,7 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   return {
     installId: deps.installId,
     isControlPlane,
-    setup: context.setup ?? (unheard === undefined ? undefined : `the cluster's API does not answer yet: ${unheard}`),
+    setup: context.setup ?? unheard,
     bootstrapObstacle: context.bootstrapObstacle,
     units,
     etcd,
