@@ -15,6 +15,8 @@ import {
 import { pages } from "../server/cli/write-docs.ts";
 import { INTERFACE_SETTINGS, SETTINGS, SUBNET_SETTINGS } from "../server/config/settings.ts";
 import { ERRORS } from "../server/contract/errors.ts";
+import { PORTS } from "../server/contract/kubernetes/node-paths.ts";
+import { slowRoles } from "./lab/cluster-shape.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -68,6 +70,27 @@ test("docs/ports-and-endpoints.md names every path that machines fetch, and ever
     "admin.sock",
   ];
   expect(ports.filter((port) => !new RegExp(`\\b${port}\\b`).test(page))).toEqual([]);
+});
+
+test("docs/ports-and-endpoints.md names every port of a node, and which are on 127.0.0.1 only", () => {
+  const [, section = ""] = read("docs/ports-and-endpoints.md").split("## Ports of a node");
+  const rows = section.split("\n").filter((line) => /^\| (TCP|UDP) /.test(line));
+  const local = new Set<number>([PORTS.staticPods, PORTS.etcdHttp, PORTS.controllerManager, PORTS.scheduler]);
+  for (const port of Object.values(PORTS)) {
+    const row = rows.find((line) => new RegExp(`^[^|]*\\|[^|]*\\b${port}\\b`).test(line));
+    expect(row, `port ${port}`).toBeDefined();
+    expect(row!.split("|")[1]!.includes("127.0.0.1"), `port ${port}`).toBe(local.has(port));
+  }
+});
+
+test("docs/lab.md names each setting of the slow roles", () => {
+  const page = read("docs/lab.md");
+  const keys = slowRoles()
+    .split("\n")
+    .flatMap((line) => /^ +([a-zA-Z-]+): "?\d+(?:ms|m|s)?"?$/.exec(line)?.[1] ?? [])
+    .map((key) => (key.startsWith("leader-elect-") ? "leader-elect-" : key));
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => key !== "cpu" && !page.includes(`\`${key}`))).toEqual([]);
 });
 
 test("README.md's service commands and systemd/slipway.service name the same places", () => {

@@ -6,7 +6,7 @@ import { openApiProbe } from "../../../node-agent/kubernetes/run-probe.ts";
 const OK: ApiAnswer<never> = { kind: "ok", value: "ok" as never };
 function open(answer: ApiAnswer<never> | undefined = OK) {
   const asked: string[] = [];
-  const now = { answer };
+  const now: { answer: ApiAnswer<never> | undefined } = { answer };
   const get = async (path: string, timeoutMs?: number) => {
     asked.push(`${path} ${timeoutMs}`);
     return now.answer!;
