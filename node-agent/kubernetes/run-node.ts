@@ -159,7 +159,8 @@ class RunningNode implements KubernetesNode {
     this.#probe.see(seen.isApiServerReady);
     context.isReady = status.ready;
     if (context.hasApiAnswered) context.apiAnsweredMs ??= performance.now();
-    context.runsControllers = runsControllers(seen);
+    // For good: an API that is out of sight for a while is no reason for a pass over the whole node.
+    context.runsControllers ||= runsControllers(seen);
     context.unknownSinceMs = seen.isNodeUnknown ? (context.unknownSinceMs ?? performance.now()) : undefined;
     const podCidr = seen.node?.spec?.podCIDR;
     if (podCidr !== undefined) keep(context, { ...context.kept, podCidr });
