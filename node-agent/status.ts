@@ -50,13 +50,12 @@ const WORK: { [K in Work["kind"]]: (w: Extract<Work, { kind: K }>) => { state: s
   none: () => undefined,
   step: ({ what, step }) => ({ state: stepWords(what, step), next: "Leave the power on; it ends by itself." }),
   failed: ({ what, reason, remedy }) => ({ state: `cannot ${what}: ${reason}`, next: remedy }),
-  installed: ({ disk }) => ({
-    state:
-      disk === "" ? "the machine config is stored" : `installed to ${disk}; restarts when the appliance has noted it`,
-    next: "",
-  }),
+  installed: ({ disk }) => ({ state: installedWords(disk), next: "" }),
   verb: ({ verb }) => ({ state: `was asked for ${verb}`, next: "" }),
 };
+
+const installedWords = (disk: string): string =>
+  disk === "" ? "the machine config is stored" : `installed to ${disk}; restarts when the appliance has noted it`;
 
 function stepWords(what: "install" | "reset", step: InstallStep | undefined): string {
   if (step === undefined) return what === "install" ? "installs: asks for its machine config" : "resets";
@@ -80,7 +79,8 @@ function nodeWords({ status }: Running, standing: Standing): { state: string; ne
 export function statusOf({ facts, standing, work, running, mac, server, pairingCode }: Known): ScreenStatus {
   const ofStanding = WORDS[standing.kind] as (s: Standing) => { state: string; next: string };
   const ofWork = WORK[work.kind] as (w: Work) => { state: string; next: string } | undefined;
-  const words = ofWork(work) ?? (running === undefined ? ofStanding(standing) : nodeWords(running, standing));
+  const ofLife = () => (running === undefined ? ofStanding(standing) : nodeWords(running, standing));
+  const words = notNoted(work, standing) ?? ofWork(work) ?? ofLife();
   return {
     osVersion: facts.osVersion,
     hardware: [facts.arch, facts.firmware].filter((part) => part !== "").join(", "),
@@ -93,6 +93,15 @@ export function statusOf({ facts, standing, work, running, mac, server, pairingC
     // A person compares it before approval; on a node that runs it only takes a line.
     pairingCode: running === undefined ? pairingCode : "",
     ...words,
+  };
+}
+
+/** An install that is over waits for nothing but the appliance: why that does not note it is what a person asks then. */
+function notNoted(work: Work, standing: Standing): { state: string; next: string } | undefined {
+  if (work.kind !== "installed" || standing.kind !== "unreachable") return undefined;
+  return {
+    state: `${installedWords(work.disk)}, which it cannot: ${standing.reason}`,
+    next: "Nothing: it tries again. What the appliance lacks: slipway status",
   };
 }
 

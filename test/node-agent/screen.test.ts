@@ -93,6 +93,14 @@ const IN_HAND: { name: string; over: Partial<Known>; says: string[]; hides?: str
     over: { work: { kind: "installed", disk: "/dev/vda" } },
     says: ["installed to /dev/vda; restarts when"],
   },
+  {
+    name: "done, and an appliance that cannot write",
+    over: {
+      work: { kind: "installed", disk: "/dev/vda" },
+      standing: { kind: "unreachable", reason: "inventory.db cannot be written: the file system is full" },
+    },
+    says: ["which it cannot: inventory.db cannot be", "What the appliance lacks: slipway status"],
+  },
   { name: "a verb", over: { work: { kind: "verb", verb: "reboot" } }, says: ["was asked for reboot"] },
   {
     name: "a node that is Ready",
