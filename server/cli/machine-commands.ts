@@ -1,10 +1,12 @@
 // `machines`, `set`, `approve`, `retire` and `rm`.
 import { SlipwayError } from "../contract/errors.ts";
 import type { MachineView, SetBody } from "../rest/schema.ts";
+import type { StatusView } from "../rest/status.ts";
 import { confirm } from "./ask-person.ts";
 import { machinePage, machineTable, nextSteps } from "./machine-table.ts";
 import { type CommonOptions, type Desk, openDesk, show } from "./output.ts";
 import { postOrder } from "./post-order.ts";
+import { alarmLines } from "./status-commands.ts";
 
 type Machines = { machines: MachineView[] };
 const FIELDS = ["role", "cluster", "name", "address", "boot"] as const;
@@ -23,7 +25,11 @@ export async function runMachines(ref: string | undefined, options: CommonOption
     return show(desk, machine, () => machinePage(machine, desk.now()));
   }
   const { machines } = await desk.client.get<Machines>("/v1/machines");
-  return show(desk, machines, () => machineTable(machines, desk.now(), desk.width));
+  const status = await desk.client.get<StatusView>("/v1/status");
+  // What somebody has to do about the appliance may be why they stand still, and with a full disk the table itself is old.
+  const toDo = { alarms: status.alarms.filter(({ remedy }) => remedy !== undefined) };
+  const alarms = () => alarmLines(toDo, desk.now(), desk.isTerminal);
+  return show(desk, machines, () => `${alarms()}${machineTable(machines, desk.now(), desk.width)}`);
 }
 
 export async function runSet(args: readonly string[], options: SetOptions): Promise<void> {

@@ -11,12 +11,17 @@ export async function runStatus(options: CommonOptions): Promise<void> {
   await show(desk, status, () => statusPage(status, desk.now(), desk.isTerminal));
 }
 
-/** Alarms first: whoever looks at 3 a.m. looks because of them. */
-export function statusPage(status: StatusView, now: number, isTerminal = false): string {
-  const alarms = status.alarms.map(
+/** What is wrong with the appliance right now, with remedies and an empty line below; empty when nothing is. */
+export function alarmLines({ alarms }: Pick<StatusView, "alarms">, now: number, isTerminal = false): string {
+  const lines = alarms.map(
     (a) =>
       `${paint("red", "ALARM", isTerminal)} ${age(a.at, now)} ago: ${plain(a.text)}${a.remedy ? `\n      ${a.remedy}` : ""}\n`,
   );
+  return lines.length === 0 ? "" : `${lines.join("")}\n`;
+}
+
+/** Alarms first: whoever looks at 3 a.m. looks because of them. */
+export function statusPage(status: StatusView, now: number, isTerminal = false): string {
   const known = Object.entries(status.machines).filter(([, n]) => n > 0);
   const machines = known.length === 0 ? "none yet" : known.map(([lifecycle, n]) => `${n} ${lifecycle}`).join(", ");
   const head = renderPairs([
@@ -27,7 +32,7 @@ export function statusPage(status: StatusView, now: number, isTerminal = false):
     ["ports", `HTTP ${status.httpPort}, gRPC ${status.grpcPort}`],
     ["machines", machines],
   ]);
-  return [...alarms, alarms.length > 0 ? "\n" : "", head, "\n", interfaces(status), "\n", assets(status)].join("");
+  return [alarmLines(status, now, isTerminal), head, "\n", interfaces(status), "\n", assets(status)].join("");
 }
 
 function interfaces({ interfaces }: StatusView): string {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { listenAdmin } from "../../../server/rest/admin-socket.ts";
 import { actorOfPeer } from "../../../server/rest/peer-socket.ts";
-import { NOW, openRig, type Rig } from "../rest/open-rig.ts";
+import { NOW, openRig, type Rig, STATUS } from "../rest/open-rig.ts";
 import { type Run, run } from "./run-in-process.ts";
 
 const A = "52:54:00:00:00:0a";
@@ -52,6 +52,22 @@ test("machines is a table, with the next step under it", async () => {
       "",
     ].join("\n"),
   );
+});
+
+test("above the machines stands what somebody has to do about the appliance, and nothing else", async () => {
+  const at = new Date(NOW - 60_000).toISOString();
+  const alarms = [
+    { at, text: "nothing can be written: the file system is full", remedy: "Free space." },
+    { at, text: "nothing could be written for 8 s" },
+  ];
+  const full = await openRig({ actorOf: actorOfPeer, status: async () => ({ ...STATUS, alarms }) });
+  const path = join(full.dir, "admin.sock");
+  await listenAdmin(full.app, { path });
+  expect((await run(path, "machines")).out).toMatch(
+    /^ALARM \d+ \w+ ago: nothing can be written: the file system is full\n {6}Free space\.\n\nNo machine is known/,
+  );
+  expect((await run(path, "machines", "-o", "json")).out).toBe("[]\n");
+  await full.close();
 });
 
 test("machines MAC shows one in any spelling, and in the form that is asked for", async () => {
