@@ -64,16 +64,20 @@ async function run(machine: KeptVm): Promise<void> {
   }
 }
 
-const orderOf = (machine: KeptVm) =>
-  readBootOrder(readFileSync(machine.varsFile))
+function orderOf(machine: KeptVm): string {
+  return readBootOrder(readFileSync(machine.varsFile))
     .map(({ description }) => description)
     .join(" | ");
+}
 
-const eventsOf = async (machine: KeptVm) =>
-  (await lab.rack.admin.get<{ events: EventView[] }>("/v1/events", { machine: machine.mac, limit: 1000 })).events;
+async function eventsOf(machine: KeptVm): Promise<EventView[]> {
+  const query = { machine: machine.mac, limit: 1000 };
+  return (await lab.rack.admin.get<{ events: EventView[] }>("/v1/events", query)).events;
+}
 
-const countInstalls = async (machine: KeptVm) =>
-  (await eventsOf(machine)).filter((event) => event.kind === "installed").length;
+async function countInstalls(machine: KeptVm): Promise<number> {
+  return (await eventsOf(machine)).filter((event) => event.kind === "installed").length;
+}
 
 /** Seconds from the last power-on to the first event of this kind after it. */
 async function untilEvent(machine: KeptVm, kind: EventView["kind"], afterMs = machine.poweredOnAt): Promise<number> {
