@@ -93,6 +93,13 @@ export function assertLifecycle(from: Lifecycle, to: Lifecycle): void {
   }
 }
 
+/** So many times in a row an installed machine is sent to its disk before it counts as failed. */
+export const MOST_UNHEARD = 3;
+
+/** Sent to its disk again and again without being heard: failed, and each further power-on is the same failure once more. */
+export const isGoingRound = ({ lifecycle, activity, diskBoots = 0 }: Machine): boolean =>
+  (lifecycle === "installed" || lifecycle === "ready") && activity === "failed" && diskBoots >= MOST_UNHEARD;
+
 /** Whether `to` may follow `from`; staying is always legal. */
 export function canMoveActivity(from: Activity, to: Activity): boolean {
   return from === to || ALWAYS_POSSIBLE.includes(to) || (ACTIVITY[from] as readonly string[]).includes(to);

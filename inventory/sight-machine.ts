@@ -4,7 +4,7 @@
 // transaction. Pure.
 import { nameOf } from "./change.ts";
 import type { NewEvent } from "./event.ts";
-import { type Activity, canMoveActivity, type Machine } from "./machine.ts";
+import { type Activity, canMoveActivity, isGoingRound, type Machine } from "./machine.ts";
 import type { Sighting } from "./port.ts";
 import type { Writing } from "./tables.ts";
 import { isSameUuid, swapUuid, trustworthyUuid } from "./uuid.ts";
@@ -37,8 +37,11 @@ function newsOf(machine: Machine, s: Sighting): Partial<Machine> {
   return news;
 }
 
+/** A machine that goes round between network and disk would show its failure for a second in each minute otherwise. */
 const activityAfter = (machine: Machine, s: Sighting): Activity =>
-  s.activity !== undefined && canMoveActivity(machine.activity, s.activity) ? s.activity : machine.activity;
+  s.activity !== undefined && canMoveActivity(machine.activity, s.activity) && !isGoingRound(machine)
+    ? s.activity
+    : machine.activity;
 
 /**
  * Whether a sighting changes nothing worth writing: then the caller may answer from what is stored.

@@ -1,11 +1,9 @@
 // A machine whose disk holds its OS is sent there each time its firmware asks the network first. When its agent is not heard
 // after the third time, a person is told: when it asks a fourth time (service.ts, which counts), or has been silent for ten
 // minutes (run-unheard.ts). It is still sent to its disk, because nothing installs over data unasked. Pure.
-import type { Machine } from "../../inventory/machine.ts";
+import { type Machine, MOST_UNHEARD } from "../../inventory/machine.ts";
 import type { BootDecision } from "./decide.ts";
 
-/** So many times in a row it is sent to its disk before it counts as failed. */
-export const MOST_UNHEARD = 3;
 /** What the third boot from the disk is given: slow firmware, disk checks and an image load fit in. */
 export const SILENCE_MS = 600_000;
 

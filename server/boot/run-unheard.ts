@@ -1,9 +1,9 @@
 // Says of a machine that was sent to its disk three times and then asks nobody any more that it failed: after ten minutes of
 // silence, counted anew when the appliance starts. Follows the inventory; run-appliance.ts opens it. Edge: a timer for each.
 import { clearTimeout, setTimeout } from "node:timers";
-import type { Machine } from "../../inventory/machine.ts";
+import { type Machine, MOST_UNHEARD } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
-import { findUnheard, MOST_UNHEARD, SILENCE_MS } from "./disk-boots.ts";
+import { findUnheard, SILENCE_MS } from "./disk-boots.ts";
 import type { Log, RecordEvent } from "./ports.ts";
 
 export type UnheardDeps = {

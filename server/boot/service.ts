@@ -2,12 +2,12 @@
 // script-for, ticket-rules) and writes attempts, tickets and events. The only edge of this room.
 import { randomUUID } from "node:crypto";
 import { type Mac, parseMac } from "../../inventory/address.ts";
-import type { Machine } from "../../inventory/machine.ts";
+import { type Machine, MOST_UNHEARD } from "../../inventory/machine.ts";
 import type { Inventory } from "../../inventory/port.ts";
 import { renderScript, type Script } from "../../ipxe/script.ts";
 import { SlipwayError } from "../contract/errors.ts";
 import { type BootDecision, decideBoot, type Strangers } from "./decide.ts";
-import { findUnheard, isSentToOwnDisk, MOST_UNHEARD } from "./disk-boots.ts";
+import { findUnheard, isSentToOwnDisk } from "./disk-boots.ts";
 import { ENTRY_PATH, SCRIPT_PATH } from "./paths.ts";
 import type { Log, RecordEvent } from "./ports.ts";
 import { type BootImage, IMAGE_ARCH, type ScriptRequest, scriptFor } from "./script-for.ts";

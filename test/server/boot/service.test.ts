@@ -174,6 +174,12 @@ test("script sends an installed machine to its disk, and says when it asks after
     "it was sent to its disk 4 times and its agent was not heard: look at its screen; to install it anew: slipway install m41",
   );
   expect(events.filter((event) => event.kind === "disk-unheard")).toHaveLength(1);
+  // The next round's first packet, or the same round's next firmware entry: it stays failed until its agent is heard.
+  await inventory.sightMachine({ mac, at: Date.now(), activity: "firmware" });
+  expect(await now()).toMatchObject({ activity: "failed", activityReason: expect.stringContaining("4 times") });
+  expect(await inventory.moveActivity((await now())!.id, "running")).toBe(true);
+  await inventory.sightMachine({ mac, at: Date.now(), activity: "firmware" });
+  expect((await now())?.activity).toBe("firmware");
 });
 
 test("a machine that asks nobody any more after the third time fails by silence, also over a restart; one that is heard does not", async () => {
