@@ -16,7 +16,9 @@ const INSTALL = "install this machine anew: slipway install MAC";
  */
 export function apiWords(answer: Bad, credential: "token" | "certificate"): string {
   if (answer.kind === "failed" && OTHER_CA.test(answer.reason)) {
-    return `who answers at the cluster's endpoint has a certificate of another cluster (${answer.reason}). If the endpoint's address is right, the machine config on this disk is another cluster's: ${INSTALL}`;
+    // Node adds advice that is none here.
+    const [why] = answer.reason.split(";");
+    return `who answers at the cluster's endpoint has a certificate of another cluster (${why}). If the endpoint's address is right, the machine config on this disk is another cluster's: ${INSTALL}`;
   }
   if (answer.kind !== "refused" || answer.status !== 401)
     return `the cluster's API does not answer yet: ${answer.reason}`;
