@@ -8,7 +8,8 @@ type Bad = { kind: "refused"; status: number; reason: string } | { kind: "failed
 /** OpenSSL's words for a chain that does not end at the CA of the config; one that is over or begins later is another matter. */
 const OTHER_CA = /unable to (verify|get)|self-signed|signature failure/;
 
-const INSTALL = "install this machine anew: slipway install MAC";
+/** The appliance keeps 200 characters of a reason: the remedy has to fit in, too. */
+const INSTALL = "this node's config is another cluster's: slipway install MAC";
 
 /**
  * Why an API does not hear this node.
@@ -18,10 +19,9 @@ export function apiWords(answer: Bad, credential: "token" | "certificate"): stri
   if (answer.kind === "failed" && OTHER_CA.test(answer.reason)) {
     // Node adds advice that is none here.
     const [why] = answer.reason.split(";");
-    return `who answers at the cluster's endpoint has a certificate of another cluster (${why}). If the endpoint's address is right, the machine config on this disk is another cluster's: ${INSTALL}`;
+    return `another cluster answers at the endpoint (${why}). If its address is right, ${INSTALL}`;
   }
   if (answer.kind !== "refused" || answer.status !== 401)
     return `the cluster's API does not answer yet: ${answer.reason}`;
-  const what = credential === "token" ? "token" : "certificate";
-  return `the cluster's API does not know this node's ${what}. A cluster that begins learns its tokens within a minute; if this stays, the machine config on this disk is another cluster's: ${INSTALL}`;
+  return `the cluster does not know this node's ${credential}; a new one learns it within a minute. If this stays, ${INSTALL}`;
 }
