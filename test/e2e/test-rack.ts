@@ -55,12 +55,19 @@ function lendFile(from: string, to: string): void {
   }
 }
 
-/** Opens a rack; `close()` ends everything and removes its files. */
-export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strangers">): Promise<TestRack> {
+/**
+ * Opens a rack; `close()` ends everything and removes its files.
+ * @param prepareDataDir is given the empty dataDir, and returns what ends what it did there.
+ */
+export async function openTestRack(
+  settings: Pick<RackSettings, "dhcp" | "strangers">,
+  prepareDataDir: (dataDir: string) => () => void = () => () => {},
+): Promise<TestRack> {
   const { path: scratch, remove: removeScratch } = openScratchFolder();
   const dataDir = join(scratch, "data");
   const identity = join(scratch, "identity.age");
   mkdirSync(dataDir);
+  const leaveDataDir = prepareDataDir(dataDir);
   await lendAssets(dataDir, identity);
   const { dhcp, strangers } = settings;
   const logFile = join(scratch, "appliance.log");
@@ -101,6 +108,7 @@ export async function openTestRack(settings: Pick<RackSettings, "dhcp" | "strang
     },
     close: async () => {
       await rack.close();
+      leaveDataDir();
       removeScratch();
     },
   };

@@ -198,18 +198,7 @@ export class RigMachine {
 
   /** Flips a byte of what the disk holds: the first place in its first 1.2 GiB that reads as `piece`. */
   flip(piece: Buffer): void {
-    const file = openSync(this.disk, "r+");
-    const chunk = Buffer.alloc(64 << 20);
-    for (let at = 0; at < 1.2 * 2 ** 30; at += chunk.length - piece.length) {
-      readSync(file, chunk, 0, chunk.length, at);
-      const found = chunk.indexOf(piece);
-      if (found === -1) continue;
-      writeSync(file, Buffer.from([piece[0]! ^ 1]), 0, 1, at + found);
-      closeSync(file);
-      return;
-    }
-    closeSync(file);
-    throw new Error("the disk does not hold these bytes");
+    flipOnDisk(this.disk, piece);
   }
 
   console(): string {
@@ -258,6 +247,27 @@ export class RigMachine {
     await this.powerOff();
     this.#remove();
   }
+}
+
+/**
+ * Flips a bit of what a disk holds: the first byte of the first place in its first 1.2 GiB that reads as `piece`.
+ * @returns where that is.
+ */
+export function flipOnDisk(disk: string, piece: Buffer): number {
+  const file = openSync(disk, "r+");
+  const chunk = Buffer.alloc(64 << 20);
+  try {
+    for (let at = 0; at < 1.2 * 2 ** 30; at += chunk.length - piece.length) {
+      readSync(file, chunk, 0, chunk.length, at);
+      const found = chunk.indexOf(piece);
+      if (found === -1) continue;
+      writeSync(file, Buffer.from([piece[0]! ^ 1]), 0, 1, at + found);
+      return at + found;
+    }
+  } finally {
+    closeSync(file);
+  }
+  throw new Error("the disk does not hold these bytes");
 }
 
 /** The driver as an initramfs archive of its own, behind the image's. */
