@@ -22,7 +22,7 @@ export type KubeletFacts = {
 export type KubeletStep = { kind: "leave" | "register" } | { kind: "note" | "restart"; stage: KubeletStage };
 
 /** A kubelet that cannot start the controller manager is begun anew in any case. */
-const CONTROLLERS_WITHIN_MS = 60_000;
+const CONTROLLERS_WITHIN_MS = 150_000;
 /**
  * A cluster that was begun anew, or somebody who deleted the Node of a machine that still is a member. Longer than a slow
  * machine's kubelet takes from its certificate to its registration: a start in between would begin all of that anew.
