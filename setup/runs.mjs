@@ -13,14 +13,11 @@ export const CHECKS = [
   { name: "lint", tool: "@biomejs/biome/bin/biome", args: ["ci", ...(process.stdout.isTTY ? [] : ["--colors=off"])] },
   vitest("quick tests", "--project", "quick"),
 ];
-/**
- * Namespaces, virtual machines on a bridge, container nodes. The other boots are `npm run test:e2e:more`; a machine from its
- * blank disk to Ready is `npm run test:node-vm`: emulated, that takes ten minutes and more.
- */
+/** Namespaces, virtual machines on a bridge, container nodes, a machine to Ready. The other boots are `npm run test:e2e:more`. */
 export const NEEDS_ROOT = [
   vitest("integration tests", "--project", "integration"),
   vitest("one boot per firmware", "--project", "e2e", "test/e2e/boot"),
-  vitest("clusters of container nodes", "--project", "e2e", "test/e2e/cluster"),
+  vitest("clusters: containers, and a machine from a blank disk", "--project", "e2e", "test/e2e/cluster"),
 ];
 
 /** Passed and failed of one vitest run, from its JSON report; a run without a report is one failure. */

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AcceleratorChoice, chooseAccelerator } from "../../lab/accelerator.ts";
 import { describeSplit, splitBoot, type TimedEvent } from "../../lab/boot-split.ts";
-import { type ClusterRack, openClusterRack } from "../cluster/cluster-rack.ts";
+import { type ClusterRack, openClusterRack } from "./cluster-rack.ts";
 
 /** Under emulation; nine minutes were seen, and more than eleven. */
 const READY_WITHIN_MS = 30 * 60_000;
