@@ -51,7 +51,7 @@ export async function runCluster(rack: Rack, run: ClusterRun): Promise<LabCluste
   // It can be used from here on; DNS and the pods' network of a new cluster are started by it, too.
   await cluster.waitUntilGreen(run.timeoutMs, tell);
   await stop();
-  print(`\n  Green ${sincePowerOn(cluster.nodes)} after the first power-on: nothing is missing.\n`);
+  print(`\n  Green ${sincePowerOn(cluster.nodes)} after the first power-on.\n`);
   return cluster;
 }
 
