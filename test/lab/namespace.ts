@@ -74,12 +74,9 @@ function removeNamespace(ns: Namespace): void {
       // It ended by itself.
     }
   }
-  try {
-    pullCables(ns);
-    ip("netns", "del", ns);
-  } catch {
-    // Another run of ours was faster at clearing a stale one.
-  }
+  // Another run of ours may be faster at clearing a stale one.
+  attempt(() => pullCables(ns));
+  attempt(() => ip("netns", "del", ns));
 }
 
 /**
@@ -88,7 +85,17 @@ function removeNamespace(ns: Namespace): void {
  */
 function pullCables(ns: Namespace): void {
   for (const [, name] of ip("-n", ns, "-o", "link", "show", "type", "veth").matchAll(/^\d+: ([^@:]+)/gm)) {
-    ip("-n", ns, "link", "del", name!);
+    // A pod's cable goes by itself when its other end does, and these are ending now.
+    attempt(() => ip("-n", ns, "link", "del", name!));
+  }
+}
+
+/** What is gone already needs no removing. */
+function attempt(remove: () => void): void {
+  try {
+    remove();
+  } catch {
+    // It is gone.
   }
 }
 
