@@ -8,6 +8,7 @@ import type { Kept } from "./kept.ts";
 import type { UnitState } from "./node-status.ts";
 import type { KubernetesDeps } from "./port.ts";
 import type { ServiceName } from "./services.ts";
+import type { WorkloadName } from "./workloads.ts";
 
 /** What a node has settled: it stays in force while nothing better is known. */
 export type Settled = {
@@ -42,6 +43,8 @@ export type NodeContext = {
   apiAnsweredMs: number | undefined;
   /** A control plane node's controller manager was seen to run. */
   runsControllers: boolean;
+  /** What of the cluster's own objects runs pods; undefined before it was asked. */
+  ownWorkloads: readonly WorkloadName[] | undefined;
   /** What the last pass was made from, and when it went through; milliseconds of the process's own clock. */
   inputs: string;
   lookedAtMs: number | undefined;

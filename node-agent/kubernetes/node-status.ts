@@ -64,6 +64,8 @@ export type Observation = {
   pods: readonly PodObject[];
   nodes: readonly NodeObject[];
   pending: readonly PodObject[];
+  /** Of the cluster's own Deployments and DaemonSets, those that are not whole. */
+  unfinished: readonly Component[];
   holdsEndpoint: boolean;
   configNotes: readonly string[];
   memoryAvailableBytes: number;
@@ -90,7 +92,11 @@ export function nodeStatus(seen: Observation): NodeStatus {
     installId: seen.installId,
     ready: reason === "",
     reason,
-    components: [...Object.entries(seen.units).map(unitComponent), ...seen.pods.filter(isSystemPart).map(podComponent)],
+    components: [
+      ...Object.entries(seen.units).map(unitComponent),
+      ...seen.pods.filter(isSystemPart).map(podComponent),
+      ...seen.unfinished,
+    ],
     etcd: seen.etcd,
     bootstrapObstacle: seen.bootstrapObstacle ?? "",
     holdsEndpoint: seen.holdsEndpoint,

@@ -2,6 +2,7 @@
 // run-node.ts; node-status.ts says what it means.
 import type { EtcdStatus } from "../../server/contract/generated/agent.ts";
 import { balancerUrl } from "../../server/contract/kubernetes/kubelet.ts";
+import { clusterObjects } from "../../server/contract/kubernetes/manifests.ts";
 import { NODE_PATHS, PORTS } from "../../server/contract/kubernetes/node-paths.ts";
 import { apiWords } from "./api-words.ts";
 import type { NodeContext } from "./context.ts";
@@ -12,6 +13,7 @@ import { openWatch, type Watch } from "./open-watch.ts";
 import { readEtcdData, readText } from "./run-files.ts";
 import { lookAtUnits } from "./run-units.ts";
 import type { CsrObject } from "./serving-csr.ts";
+import { unfinishedWorkloads, type WorkloadObject, workloadsOf } from "./workloads.ts";
 
 /** For the endpoint, which is given for five seconds at a time. */
 const PING_TIMEOUT_MS = 4000;
@@ -21,7 +23,15 @@ const READY_TIMEOUT_MS = 15_000;
 const MOST_PENDING = 50;
 
 /** What is followed rather than asked for, by who may: with its path. */
-export type Watched = { node: NodeObject; pods: PodObject; nodes: NodeObject; pending: PodObject; requests: CsrObject };
+export type Watched = {
+  node: NodeObject;
+  pods: PodObject;
+  nodes: NodeObject;
+  pending: PodObject;
+  requests: CsrObject;
+  deployments: WorkloadObject;
+  daemonSets: WorkloadObject;
+};
 type WatchName = keyof Watched;
 
 /** The node's clients; undefined while their certificates are not there. */
@@ -137,7 +147,7 @@ export async function observe(context: NodeContext, clients: Clients): Promise<O
   ]);
   const unheard = context.hasApiAnswered || isControlPlane ? undefined : await whyUnheard(clients);
   if (!isControlPlane && unheard === undefined && settled !== undefined) context.hasApiAnswered = true;
-  const cluster = isApiServerReady ? await observeCluster(clients, clients.admin()!) : { nodes: [], pending: [] };
+  const cluster = isApiServerReady ? await observeCluster(context, clients, clients.admin()!) : NO_CLUSTER;
   return {
     installId: deps.installId,
     isControlPlane,
@@ -171,12 +181,26 @@ async function observeSelf(clients: Clients, name: string) {
   return { node, nodeFault, isNodeUnknown, pods: itemsOf(pods) };
 }
 
-async function observeCluster(clients: Clients, admin: Api): Promise<Pick<Observation, "nodes" | "pending">> {
-  const [nodes, pending] = await Promise.all([
+type ClusterSight = Pick<Observation, "nodes" | "pending" | "unfinished">;
+const NO_CLUSTER: ClusterSight = { nodes: [], pending: [], unfinished: [] };
+
+async function observeCluster(context: NodeContext, clients: Clients, admin: Api): Promise<ClusterSight> {
+  const [nodes, pending, deployments, daemonSets] = await Promise.all([
     clients.watch("nodes", admin, "/api/v1/nodes"),
     clients.watch("pending", admin, "/api/v1/pods?fieldSelector=status.phase%3DPending"),
+    clients.watch("deployments", admin, "/apis/apps/v1/namespaces/kube-system/deployments"),
+    clients.watch("daemonSets", admin, "/apis/apps/v1/namespaces/kube-system/daemonsets"),
   ]);
-  return { nodes: itemsOf(nodes), pending: itemsOf(pending).slice(0, MOST_PENDING) };
+  const { settled, deps } = context;
+  if (settled !== undefined) context.ownWorkloads ??= workloadsOf(clusterObjects(deps.config, settled.facts));
+  return {
+    nodes: itemsOf(nodes),
+    pending: itemsOf(pending).slice(0, MOST_PENDING),
+    unfinished: unfinishedWorkloads(context.ownWorkloads ?? [], {
+      Deployment: deployments.kind === "ok" ? deployments.value : undefined,
+      DaemonSet: daemonSets.kind === "ok" ? daemonSets.value : undefined,
+    }),
+  };
 }
 
 type Members = { header?: { cluster_id?: string; member_id?: string }; members?: { name?: string; ID?: string }[] };

@@ -50,6 +50,7 @@ const seen = (over: Partial<Observation> = {}): Observation => ({
   pods: [],
   nodes: [node()],
   pending: [],
+  unfinished: [],
   holdsEndpoint: true,
   configNotes: [],
   memoryAvailableBytes: 2 ** 30,
