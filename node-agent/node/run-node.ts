@@ -144,12 +144,14 @@ class RunningNode implements NodeLife {
     kubernetes.watch(() => this.#changed());
     if (this.#orders !== undefined) kubernetes.setOrders(this.#orders);
     const vip = this.#settings.networks().vip;
-    if (this.role === "controlplane" && vip !== undefined) this.#hold(vip, kubernetes);
+    if (this.role === "controlplane" && vip !== undefined) this.#hold(vip.ip, kubernetes);
   }
 
-  #hold({ ip, cards }: { ip: string; cards: readonly string[] }, kubernetes: KubernetesNode): void {
+  #hold(ip: string, kubernetes: KubernetesNode): void {
     const { libc, log, uptimeMs, wait, chance } = this.#deps;
-    const card = () => this.#addresses.cards().find(({ name, hasCarrier }) => cards.includes(name) && hasCarrier);
+    // As they are now: a driver may come late, and udev names a card anew.
+    const isMeant = (name: string) => this.#settings.networks().vip?.cards.includes(name) === true;
+    const card = () => this.#addresses.cards().find(({ name, hasCarrier }) => isMeant(name) && hasCarrier);
     const isReady = () => kubernetes.probeApiServer();
     const changed = () => this.#changed();
     this.#vip = holdVip({ ip, card, isReady, libc, log, uptimeMs, wait, chance, changed }, this.#stop.signal);

@@ -1,6 +1,15 @@
 // A node's life with its own files in a directory and its programs recorded: what it lays, what it restarts, what it tells, and
 // what it lives through. Kubernetes is a port here.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -54,7 +63,7 @@ afterEach(async () => {
 });
 
 /** Kubernetes that says what a test wants. */
-function fakeKubernetes() {
+function fakeKubernetes(hasApiServer = false) {
   let status: NodeStatus = { ...NO_STATUS, reason: "the kubelet is starting" };
   const given: { deps?: KubernetesDeps; orders: (ClusterOrders | undefined)[]; ended: boolean } = {
     orders: [],
@@ -70,7 +79,7 @@ function fakeKubernetes() {
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
-      probeApiServer: async () => false,
+      probeApiServer: async () => hasApiServer,
       stop: async () => {},
       stopServices: async () => {
         given.ended = true;
@@ -99,6 +108,7 @@ function start(
       return 0;
     },
     socket: () => -1,
+    sendto: () => -1,
     close: () => 0,
     errno: () => 1,
   } as unknown as Libc;
@@ -252,6 +262,17 @@ describe("a node", () => {
     });
     await until("the fault", () => life.status().reason.includes("Kubernetes cannot be started: port 7000 is taken"));
     await until("the second try", () => life.status().reason === "the kubelet is starting");
+  });
+
+  test("gives the endpoint to a card that comes after Kubernetes was begun", async () => {
+    const vip = "  network: {interfaces: [{interface: enp0s1, dhcp: true, vip: {ip: 192.0.2.5}}]}\n";
+    const kubernetes = fakeKubernetes(true);
+    start(controlPlaneText({ machine: vip }), { openKubernetes: kubernetes.open });
+    await until("Kubernetes", () => kubernetes.given.deps !== undefined);
+    expect(said.join()).not.toContain("The endpoint");
+    // The driver is there at last, and udev has named the card.
+    renameSync(at("sys/class/net/eth0"), at("sys/class/net/enp0s1"));
+    await until("a try", () => said.join().includes("The endpoint 192.0.2.5 could not be set on enp0s1: errno 1."));
   });
 
   test("keeps the list of nodes, and never the order to begin etcd", async () => {
