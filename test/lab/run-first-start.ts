@@ -39,7 +39,7 @@ export async function runFirstStart(rack: Rack, options: LabOptions, print: (tex
   }
   await runCluster(rack, {
     shape: { controlPlanes: 1, workers: 0 },
-    ...{ isSingle: true, isSlow: accelerator === "tcg", order: "planes-first", dataDir, print },
+    ...{ isSingle: true, isSlow: accelerator === "tcg", order: "planes-first", dataDir, print, staysUp: options.keep },
     makeMachine: () => machine,
     timeoutMs: VM_READY_WITHIN_MS,
   });

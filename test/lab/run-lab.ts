@@ -39,7 +39,7 @@ async function runLab(rack: Rack, options: LabOptions): Promise<void> {
 
 async function runClusterLab(
   rack: Rack,
-  { dataDir, firmwares }: LabOptions,
+  { dataDir, firmwares, keep }: LabOptions,
   { shape, isVm, order, agent }: NonNullable<LabOptions["cluster"]>,
 ): Promise<void> {
   const { accelerator, reason } = isVm ? await chooseAccelerator() : { accelerator: "tcg" as const, reason: "" };
@@ -48,7 +48,7 @@ async function runClusterLab(
   const makeMachine = (node: PlannedNode, index: number) =>
     isVm ? makeVm(rack, node, firmwares[index % firmwares.length]!, accelerator) : rack.makeContainer({ binds });
   await runCluster(rack, {
-    ...{ shape, order, dataDir, makeMachine, print },
+    ...{ shape, order, dataDir, makeMachine, print, staysUp: keep },
     isSingle: shape.workers === 0,
     isSlow: isVm && accelerator === "tcg",
     timeoutMs: isVm ? VM_READY_WITHIN_MS : CONTAINERS_READY_WITHIN_MS,
